@@ -1,0 +1,38 @@
+# The commands that people type. Each brings the set-up up to date first (a fraction of a second when it is).
+
+PYTHON ?= python3
+DEMO ?= full
+# Relative, so that a space in the path of the checkout does no harm.
+VENV := .venv/bin/python
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint bench config pins clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+
+setup: ## an environment in .venv with everything at pinned versions; PYTHON=python3.12 picks the interpreter
+	@$(PYTHON) scripts/setup.py
+
+demo: setup ## the whole loop, live: DEMO=full (15 minutes) or DEMO=quick (4 minutes); results in runs/demo
+	@$(VENV) -m perception_train.demo --preset $(DEMO)
+
+test: lint ## lint, then every test; ARGS='-k name' passes on to pytest
+	@$(VENV) -m pytest $(ARGS)
+
+lint: setup ## ruff, then mypy in strict mode on what runs on the robot
+	@$(VENV) -m ruff check .
+	@$(VENV) -m mypy
+
+bench: setup ## the benchmarks: ratios against peers measured in the same run
+	@$(VENV) -m bench
+
+config: setup ## write config/*.yaml anew from the parameter declarations
+	@$(VENV) scripts/make_config.py
+
+pins: ## resolve requirements/*.pins.txt anew; ARGS=--upgrade takes the newest versions
+	@$(PYTHON) scripts/pin.py $(ARGS)
+
+clean: ## remove what building and testing left behind (not .venv, not runs)
+	@rm -rf build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -1,0 +1,173 @@
+"""Parameters declared once: a frozen dataclass whose fields are made with `param`.
+
+ROS parameters (`perception_common.ros.parameters`), command-line flags (`perception_common.cli`) and
+the YAML reference under ``config/`` are all derived from the same dataclass, so that a name, type,
+range, default and description stand in exactly one place.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+
+from .errors import UserError, did_you_mean
+
+T = TypeVar("T")
+_KEY = "param"
+_TYPES: dict[Any, str] = {bool: "bool", int: "int", float: "float", str: "str"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Spec:
+    """One parameter: its type, default, description and what values it allows."""
+
+    name: str
+    type: type
+    is_list: bool
+    default: Any
+    doc: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[Any, ...] | None
+    live: bool
+
+    @property
+    def allowed(self) -> str:
+        """What values are allowed, in words (``""`` when any value of the type is)."""
+        if self.choices is not None:
+            return "one of " + ", ".join(repr(choice) for choice in self.choices)
+        if self.minimum is not None and self.maximum is not None:
+            return f"{self.minimum:g} to {self.maximum:g}"
+        if self.minimum is not None:
+            return f"at least {self.minimum:g}"
+        return "" if self.maximum is None else f"at most {self.maximum:g}"
+
+    @property
+    def type_name(self) -> str:
+        """The type in words, such as ``int`` or ``list of str``."""
+        return ("list of " if self.is_list else "") + _TYPES[self.type]
+
+
+def param(
+    default: Any,
+    doc: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: Sequence[Any] | None = None,
+    live: bool = False,
+) -> Any:
+    """A dataclass field that is a parameter.
+
+    Types are bool, int, float, str, or ``tuple[X, ...]`` of one of them. ``minimum`` and ``maximum``
+    are inclusive and hold for each element of a list. ``live`` parameters may change while a node runs.
+    """
+    options = None if choices is None else tuple(choices)
+    metadata = {_KEY: dict(doc=" ".join(doc.split()), minimum=minimum, maximum=maximum, choices=options, live=live)}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def specs(cls: type) -> dict[str, Spec]:
+    """The parameters of a dataclass, by name, in order of declaration."""
+    hints = typing.get_type_hints(cls)
+    found: dict[str, Spec] = {}
+    for field in dataclasses.fields(cls):
+        if _KEY not in field.metadata:
+            continue
+        kind, is_list = hints[field.name], False
+        if typing.get_origin(kind) is tuple:
+            kind, is_list = typing.get_args(kind)[0], True
+        if kind not in _TYPES or isinstance(kind, types.UnionType):
+            raise TypeError(f"{cls.__name__}.{field.name}: unsupported parameter type {kind}")
+        found[field.name] = Spec(field.name, kind, is_list, field.default, **field.metadata[_KEY])
+    return found
+
+
+def check(spec: Spec, value: Any, where: object = None) -> Any:
+    """``value`` converted to the parameter's type, or a `UserError` that says what is allowed."""
+    if spec.is_list:
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            raise _refusal(spec, value, where)
+        return tuple(_check_one(spec, element, where) for element in value)
+    return _check_one(spec, value, where)
+
+
+def build(cls: type[T], values: Mapping[str, Any], where: object = None) -> T:
+    """An instance of ``cls`` from a mapping of names to values; what is absent takes its default.
+
+    Raises:
+        UserError: a name is unknown, or a value has the wrong type or is out of range.
+    """
+    known = specs(cls)
+    for name in values:
+        if name not in known:
+            raise UserError(f"unknown parameter '{name}'", where=where, fix=did_you_mean(str(name), known))
+    return cls(**{name: check(known[name], value, where) for name, value in values.items()})
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        UserError: the file is missing, is not YAML, or holds no mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text())
+    except OSError as error:
+        raise UserError(f"cannot read the file: {error.strerror}", where=path, fix="check the path") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"not valid YAML: {error}", where=path) from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise UserError("the file must hold 'name: value' lines", where=path)
+    return content
+
+
+def reference_yaml(cls: type, node: str | None = None) -> str:
+    """A commented YAML file of every parameter at its default (a ROS parameter file when ``node`` is given)."""
+    lines = [" ".join((cls.__doc__ or cls.__name__).split("\n\n")[0].split())]
+    lines = ["# " + lines[0], "# Generated from the code (`make config`): edit a copy, not this file."]
+    indent = ""
+    if node is not None:
+        lines += ["/**/" + node + ":", "  ros__parameters:"]
+        indent = "    "
+    for spec in specs(cls).values():
+        facts = [spec.type_name] + ([spec.allowed] if spec.allowed else []) + (["live"] if spec.live else [])
+        lines.append(f"{indent}# {spec.doc} ({'; '.join(facts)})")
+        if spec.is_list and not spec.default and node is not None:
+            # An empty list has no type in a ROS parameter file.
+            lines.append(f"{indent}# {spec.name}: []")
+            continue
+        default = list(spec.default) if spec.is_list else spec.default
+        text = yaml.safe_dump(default, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
+        lines.append(f"{indent}{spec.name}: {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _check_one(spec: Spec, value: Any, where: object) -> Any:
+    if spec.type is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    kind = type(value)  # a name of its own: mypy would narrow `value` to object
+    if kind is not spec.type:
+        raise _refusal(spec, value, where)
+    if spec.type is float and value != value:
+        raise _refusal(spec, value, where)
+    too_low = spec.minimum is not None and value < spec.minimum
+    too_high = spec.maximum is not None and value > spec.maximum
+    if too_low or too_high or (spec.choices is not None and value not in spec.choices):
+        raise _refusal(spec, value, where)
+    return value
+
+
+def _refusal(spec: Spec, value: Any, where: object) -> UserError:
+    allowed = f", {spec.allowed}" if spec.allowed else ""
+    return UserError(
+        f"parameter '{spec.name}' cannot be {value!r}", where=where, fix=f"allowed is {spec.type_name}{allowed}"
+    )

@@ -1,0 +1,49 @@
+"""What differs between ROS 2 distributions (Humble to Lyrical), in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rclpy.subscription import Subscription
+
+
+def publication_sequence_number(message_info: Any) -> int | None:
+    """The sender's running number of a message, or None where the middleware or distribution has none.
+
+    ``message_info`` is the dictionary rclpy hands to two-argument callbacks (Iron and later).
+    """
+    number = message_info.get("publication_sequence_number") if isinstance(message_info, dict) else None
+    unsupported = (1 << 64) - 1
+    return None if number is None or number == unsupported else int(number)
+
+
+def publisher_gid(message_info: Any) -> bytes | None:
+    """What tells one sender of a topic from another, or None where the distribution has none (Jazzy and earlier)."""
+    gid = message_info.get("publisher_gid") if isinstance(message_info, dict) else None
+    return bytes(gid["data"]) if isinstance(gid, dict) and "data" in gid else None
+
+
+def with_message_info(callback: Callable[[Any, Mapping[str, Any]], None]) -> Callable[..., None]:
+    """A subscription's callback that is given (message, info); on Humble, whose rclpy has no info, it is empty."""
+    if hasattr(Subscription, "CallbackType"):
+        return callback
+    return lambda message: callback(message, {})
+
+
+def received_ns(message_info: Mapping[str, Any]) -> int | None:
+    """When the middleware received a message, in nanoseconds of system time; None where it does not say.
+
+    Unlike the time at which the callback runs, it does not grow when this process is busy.
+    """
+    value = message_info.get("received_timestamp")
+    return int(value) if value else None
+
+
+def parameter_overrides(node: Any) -> dict[str, Any]:
+    """Values given on the command line or in a parameter file, by name, declared or not.
+
+    rclpy offers no public way to see overrides of undeclared parameters, and ignores them silently.
+    """
+    overrides = getattr(node, "_parameter_overrides", {})
+    return {name: parameter.value for name, parameter in overrides.items()}

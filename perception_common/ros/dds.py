@@ -1,0 +1,40 @@
+"""The transport setting without which most camera frames are lost between processes.
+
+Fast DDS's default shared-memory segment (512 KB) is smaller than one camera image; best-effort images
+then travel as UDP fragments and are mostly lost. The profile shipped in ``config/`` enlarges the
+segment. It takes effect only when set before the first participant is created.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import MutableMapping
+from pathlib import Path
+
+PROFILE = "fastdds_shm.xml"
+VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+_LEGACY_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+
+
+def profile_path() -> Path | None:
+    """The shipped profile: in the source tree, or in the installed share directory."""
+    source = Path(__file__).resolve().parents[2] / "config" / PROFILE
+    if source.is_file():
+        return source
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        installed = Path(prefix) / "share" / "perception_suite" / "config" / PROFILE
+        if prefix and installed.is_file():
+            return installed
+    return None
+
+
+def in_force(environment: MutableMapping[str, str] = os.environ) -> bool:
+    """Whether some Fast DDS profile is chosen (ours or the user's own)."""
+    return bool(environment.get(VARIABLE) or environment.get(_LEGACY_VARIABLE))
+
+
+def enable(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Choose the shipped profile unless the user chose one; call before ``rclpy.init``."""
+    path = profile_path()
+    if not in_force(environment) and path is not None:
+        environment[VARIABLE] = str(path)

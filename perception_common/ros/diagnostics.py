@@ -1,0 +1,44 @@
+"""Counters of a node on ``/diagnostics``, once a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.node import Node
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+class Diagnostics:
+    """Publishes what ``report()`` returns, a tuple of level, message and values, at 1 Hz."""
+
+    def __init__(
+        self, node: Node, hardware_id: str, report: Callable[[], tuple[bytes, str, Mapping[str, Any]]]
+    ) -> None:
+        self._node, self._report, self._hardware_id = node, report, hardware_id
+        # Built on Node, not on LifecycleNode: a lifecycle publisher would be silent before activation.
+        self._publisher = Node.create_publisher(node, DiagnosticArray, "/diagnostics", 10)
+        # Real time: with simulated time that stands still, the node must still tell how it is.
+        self._timer = node.create_timer(1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def publish(self) -> None:
+        """Publish now."""
+        level, message, values = self._report()
+        status = DiagnosticStatus(
+            level=level,
+            name=self._node.get_fully_qualified_name(),
+            message=message,
+            hardware_id=self._hardware_id,
+            values=[KeyValue(key=str(key), value=_text(value)) for key, value in values.items()],
+        )
+        array = DiagnosticArray(status=[status])
+        array.header.stamp = self._node.get_clock().now().to_msg()
+        self._publisher.publish(array)
+
+
+def _text(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

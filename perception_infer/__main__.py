@@ -1,0 +1,5 @@
+"""`python -m perception_infer`."""
+
+from .cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,56 @@
+"""What a backend is: something that answers images with the output tensors of the contract."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from perception_common.errors import UserError
+
+from ..contract.manifest import Tensor
+
+Tensors = Mapping[str, npt.NDArray[Any]]
+
+
+class Backend(Protocol):
+    """A loaded graph. `run` may be called from any thread, by one at a time."""
+
+    name: str
+    precision: str
+
+    def run(self, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
+        """Answer uint8 [B, H, W, 3] (letterboxed RGB, as the graph has it) with its output tensors by name."""
+
+    def close(self) -> None:
+        """Free the session; calling it again does nothing."""
+
+
+def default_threads() -> int:
+    """Half of the cores this process may use, at least one.
+
+    A robot's other half works on the camera, the middleware and the planner; on small models a second
+    half gains little, and threads that outnumber free cores cost latency.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // 2)
+
+
+def check_tensors(kind: str, wanted: Sequence[Tensor], have: Sequence[Tensor], where: object) -> None:
+    """Raise a `UserError` unless a graph has exactly the tensors that its manifest lists, in any order."""
+    actual = {tensor.name: tensor for tensor in have}
+    for tensor in wanted:
+        found = actual.get(tensor.name)
+        if found != tensor:
+            told = "is missing" if found is None else f"is {found.dtype} {list(found.shape)}"
+            raise UserError(
+                f"the graph's {kind} '{tensor.name}' {told}, the manifest says {tensor.dtype} {list(tensor.shape)}",
+                where=where,
+                fix="export the bundle again",
+            )
+    extra = sorted(set(actual) - {tensor.name for tensor in wanted})
+    if extra:
+        raise UserError(f"the graph has an unexpected {kind} '{extra[0]}'", where=where, fix="export the bundle again")

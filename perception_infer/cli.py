@@ -1,0 +1,23 @@
+"""The command `perception-infer`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from perception_common.cli import Command
+from perception_common.cli import main as run_commands
+
+from .commands.doctor import DoctorParams, doctor
+from .commands.run import RunParams, run
+from .commands.verify import VerifyParams, verify
+
+COMMANDS = (
+    Command("run", "answer pictures with a model bundle; JSON and pictures with what was found", RunParams, run),
+    Command("verify", "check bundles as a robot would: hashes, schema, tensors, parity", VerifyParams, verify),
+    Command("doctor", "look whether this machine has what inference needs", DoctorParams, doctor),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    return run_commands("perception-infer", "Run and check model bundles on the robot's side.", COMMANDS, argv)

@@ -1,0 +1,1 @@
+"""What `perception-infer` can do, one module per command."""

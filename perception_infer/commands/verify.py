@@ -1,0 +1,97 @@
+"""`perception-infer verify` says whether a robot would accept bundles, and if not, why."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from perception_common.errors import CheckFailed, UserError
+from perception_common.params import param
+
+from ..backends.select import AUTO, CHOICES
+from ..contract.manifest import MANIFEST_NAME
+from ..loading import load_proven
+from ..models import ModelRepository, open_bundle
+
+_COLUMNS = ("model", "version", "result", "backend", "objects", "worst_iou", "worst_score_error", "seconds")
+
+
+@dataclass(frozen=True)
+class VerifyParams:
+    """Parameters of `perception-infer verify`."""
+
+    path: str = param("", "a bundle directory, or a repository of them")
+    backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
+    threads: int = param(0, "CPU threads of one inference; 0 is half of the cores", minimum=0, maximum=256)
+    parity: bool = param(True, "load each bundle and prove that it answers as its trainer's model did")
+
+
+def verify(params: VerifyParams) -> dict[str, Any]:
+    """Check hashes, schema, tensors and parity of each bundle; a table on stdout.
+
+    Raises:
+        UserError: there is no bundle to check.
+        CheckFailed: at least one is not acceptable.
+    """
+    if not params.path:
+        raise UserError("nothing to verify", fix="--path DIRECTORY")
+    directories = find_bundles(Path(params.path))
+    print(_line({column: column for column in _COLUMNS}))
+    rows = []
+    for directory in directories:
+        row = check_bundle(directory, params)
+        rows.append(row)
+        print(_line(row), flush=True)
+        if row["error"]:
+            print(f"    {row['error']}", flush=True)
+    bad = [row for row in rows if row["error"]]
+    result = {"bundles": rows, "checked": len(rows), "failed": len(bad)}
+    if bad:
+        raise CheckFailed(f"{len(bad)} of {len(rows)} bundles would be refused", result, where=params.path)
+    return result
+
+
+def find_bundles(path: Path) -> list[Path]:
+    """The bundle at a path, or all bundles of the repository, or of the one model, at that path."""
+    if (path / MANIFEST_NAME).exists():
+        return [path]
+    found = []
+    for root, names in ((path, None), (path.parent, [path.name])):
+        repository = ModelRepository(root)
+        for name in names or repository.names():
+            found += [root / name / str(version) for version in repository.versions(name)]
+        if found:
+            return found
+    raise UserError(
+        "there is no bundle", where=path, fix="give MODEL_REPO, MODEL_REPO/<name> or MODEL_REPO/<name>/<version>"
+    )
+
+
+def check_bundle(directory: Path, params: VerifyParams) -> dict[str, Any]:
+    """One row of the result; ``error`` is empty when a robot would accept the bundle."""
+    absolute = directory.absolute()
+    row: dict[str, Any] = {"path": str(absolute), "model": absolute.parent.name, "version": absolute.name, "error": ""}
+    began = time.perf_counter()
+    try:
+        bundle = open_bundle(directory)
+        row |= {"classes": list(bundle.manifest.classes), "task": bundle.manifest.task}
+        if params.parity:
+            predictor, parity = load_proven(bundle, params.backend, params.threads)
+            with predictor:
+                row["backend"] = f"{predictor.backend.name}/{predictor.backend.precision}"
+            row |= {"objects": parity.objects, "worst_iou": parity.min_iou, "worst_score_error": parity.max_score_error}
+    except UserError as error:
+        row["error"] = str(error)
+    return row | {"result": "refused" if row["error"] else "ok", "seconds": round(time.perf_counter() - began, 3)}
+
+
+def _line(row: dict[str, Any]) -> str:
+    def text(value: Any) -> str:
+        return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+    widths = (24, 8, 8, 20, 8, 10, 18, 8)
+    return " ".join(
+        text(row.get(column, "-")).ljust(width) for column, width in zip(_COLUMNS, widths, strict=True)
+    ).rstrip()

@@ -1,0 +1,1 @@
+"""The contract between trainer and robot: geometry, results, and the model bundle."""

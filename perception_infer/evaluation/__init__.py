@@ -1,0 +1,1 @@
+"""Metrics and the scoring of live detections; numpy only, no ROS."""

@@ -1,0 +1,196 @@
+"""Model bundles on disk: find them, verify them, and resolve announced locations. Loads no backend."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import numpy.typing as npt
+from safetensors.numpy import load as load_safetensors
+
+from perception_common import durable
+from perception_common.errors import UserError, did_you_mean
+
+from .contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, PARITY_NAME, SIGNATURE_NAME, Manifest, decode
+
+_REEXPORT = "copy or export the bundle again"
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle: its directory ``MODEL_REPO/<name>/<version>`` and what its manifest says."""
+
+    directory: Path
+    manifest: Manifest
+
+    @property
+    def uri(self) -> str:
+        """``file:///…/manifest.json``: how checkpoints are announced."""
+        return (self.directory / MANIFEST_NAME).as_uri()
+
+    @property
+    def title(self) -> str:
+        """``name v3``, for people."""
+        return f"{self.manifest.name} v{self.manifest.version}"
+
+    def read(self, file: str) -> bytes:
+        """Content of a listed file, checked against the manifest as it is read.
+
+        Raises:
+            UserError: the file is not listed, cannot be read, or was changed since the bundle was opened.
+        """
+        listed = self.manifest.files.get(file)
+        path = self.directory / file
+        if listed is None:
+            raise UserError(f"the manifest lists no file '{file}'", where=self.directory)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise UserError(f"cannot read the file: {error.strerror}", where=path, fix=_REEXPORT) from error
+        if len(data) != listed.size or hashlib.sha256(data).hexdigest() != listed.sha256:
+            raise UserError("the file's content is not what the manifest says", where=path, fix=_REEXPORT)
+        return data
+
+    def parity(self) -> dict[str, npt.NDArray[Any]]:
+        """Arrays of ``parity.safetensors``, see `contract.parity`.
+
+        Raises:
+            UserError: the file cannot be read or is damaged.
+        """
+        data = self.read(PARITY_NAME)
+        try:
+            return load_safetensors(data)
+        except Exception as error:  # its exceptions share no public base class
+            raise UserError(
+                f"not a safetensors file: {error}", where=self.directory / PARITY_NAME, fix=_REEXPORT
+            ) from error
+
+
+def open_bundle(directory: Path) -> Bundle:
+    """Verify a bundle and open it.
+
+    Checked: every rule of the manifest; every listed file is there with its size and SHA-256; nothing else
+    is there; no links; the directory is called ``<name>/<version>`` as the manifest says.
+
+    Raises:
+        UserError: the first of these that does not hold.
+    """
+    if directory.is_symlink() or not directory.is_dir():
+        raise UserError("there is no bundle directory", where=directory, fix="check the path")
+    directory = directory.resolve()
+    manifest = decode(_read_manifest(directory / MANIFEST_NAME), directory / MANIFEST_NAME)
+    if directory.name != str(manifest.version) or directory.parent.name != manifest.name:
+        raise UserError(
+            f"the directory holds {manifest.name} v{manifest.version}",
+            where=directory,
+            fix=f"it must be called '{manifest.name}/{manifest.version}'",
+        )
+    allowed = {MANIFEST_NAME, SIGNATURE_NAME, *manifest.files}
+    for entry in sorted(directory.iterdir()):
+        if entry.name not in allowed:
+            raise UserError("the manifest does not list this file", where=entry, fix="remove it, or " + _REEXPORT)
+        if not stat.S_ISREG(entry.lstat().st_mode):
+            raise UserError("links and special files are not allowed in a bundle", where=entry, fix=_REEXPORT)
+    for name, listed in manifest.files.items():
+        path = directory / name
+        if not path.is_file():
+            raise UserError("the file is missing", where=path, fix=_REEXPORT)
+        size = path.stat().st_size
+        if size != listed.size:
+            raise UserError(f"the file has {size} bytes instead of {listed.size}", where=path, fix=_REEXPORT)
+        if durable.sha256(path) != listed.sha256:
+            raise UserError("the file's SHA-256 is not what the manifest says", where=path, fix=_REEXPORT)
+    return Bundle(directory, manifest)
+
+
+class ModelRepository:
+    """The directory ``MODEL_REPO/<name>/<version>/``; it need not exist yet."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def names(self) -> list[str]:
+        """Names of the models that have at least one version, sorted."""
+        if not self.root.is_dir():
+            return []
+        return sorted(entry.name for entry in self.root.iterdir() if entry.is_dir() and self.versions(entry.name))
+
+    def versions(self, name: str) -> list[int]:
+        """Versions of a model, ascending; empty when there is none."""
+        folder = self.root / name
+        if not folder.is_dir():
+            return []
+        return sorted(int(entry.name) for entry in folder.iterdir() if _is_version(entry.name) and entry.is_dir())
+
+    def latest(self, name: str) -> int | None:
+        """The highest version of a model, or None."""
+        versions = self.versions(name)
+        return versions[-1] if versions else None
+
+    def open(self, name: str, version: int | None = None) -> Bundle:
+        """Verify and open a version of a model, the newest by default.
+
+        Raises:
+            UserError: there is none, or it does not verify.
+        """
+        versions = self.versions(name)
+        if not versions:
+            known = self.names()
+            raise UserError(
+                f"there is no model '{name}'", where=self.root, fix=did_you_mean(name, known) if known else "export one"
+            )
+        chosen = versions[-1] if version is None else version
+        if chosen not in versions:
+            listed = ", ".join(map(str, versions))
+            raise UserError(
+                f"model '{name}' has no version {chosen}", where=self.root / name, fix=f"there are {listed}"
+            )
+        return open_bundle(self.root / name / str(chosen))
+
+
+def resolve_location(uri: str, model_root: Path) -> Path:
+    """The bundle directory that an announcement's ``database_location`` names.
+
+    Args:
+        uri: ``file:///…/<name>/<version>/manifest.json``.
+        model_root: the only directory from which models are taken, after all links are resolved.
+
+    Raises:
+        UserError: another scheme or host, not a manifest.json, or outside of ``model_root``.
+    """
+    try:
+        parts = urlsplit(uri)
+        path = Path(unquote(parts.path, errors="strict"))
+    except ValueError as error:
+        raise UserError(f"the announced location is not a URI: {error}", where=uri) from error
+    if parts.scheme in ("http", "https"):
+        raise UserError("locations on the network are not allowed yet", where=uri, fix="announce a file:// URI")
+    if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
+        raise UserError("the announced location is not a local file", where=uri, fix="announce file:///…/manifest.json")
+    if "\0" in str(path) or not path.is_absolute() or path.name != MANIFEST_NAME:
+        raise UserError(f"the announced location is not an absolute path of a {MANIFEST_NAME}", where=uri)
+    directory = path.parent.resolve()
+    if not directory.is_relative_to(model_root.resolve()):
+        raise UserError("the announced bundle lies outside of model_root", where=uri, fix=f"put it under {model_root}")
+    return directory
+
+
+def _is_version(text: str) -> bool:
+    return text.isascii() and text.isdigit() and not text.startswith("0")
+
+
+def _read_manifest(path: Path) -> bytes:
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise UserError("links and special files are not allowed in a bundle", where=path, fix=_REEXPORT)
+        # One byte more than allowed, so that `decode` can tell that it is too long.
+        with path.open("rb") as file:
+            return file.read(MAX_MANIFEST_BYTES + 1)
+    except FileNotFoundError:
+        raise UserError("the bundle has no manifest", where=path, fix=_REEXPORT) from None
+    except OSError as error:
+        raise UserError(f"cannot read the file: {error.strerror}", where=path, fix="check its permissions") from error

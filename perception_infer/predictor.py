@@ -1,0 +1,116 @@
+"""Image in, detections or mask out. No ROS here, and the only place where scores meet thresholds."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from .backends.base import Backend, Tensors
+from .backends.select import AUTO, make_backend
+from .contract.detections import Detections, Segmentation
+from .contract.geometry import Letterbox, Pixels
+from .models import Bundle, open_bundle
+
+_letterbox = lru_cache(maxsize=8)(Letterbox.fit)
+
+
+class Predictor:
+    """A bundle on a backend. Not for several threads at once: buffers are reused.
+
+    Args:
+        bundle: an opened bundle.
+        backend: a loaded graph of it.
+        threshold: one score threshold for all classes; None for the bundle's own, per class.
+    """
+
+    def __init__(self, bundle: Bundle, backend: Backend, threshold: float | None = None) -> None:
+        self.bundle, self.backend = bundle, backend
+        size = bundle.manifest.input
+        self._network = (size.width, size.height)
+        self._input: Pixels = np.zeros((size.batch, size.height, size.width, 3), np.uint8)
+        self.set_threshold(threshold)
+
+    @classmethod
+    def load(
+        cls, bundle: Bundle | Path, backend: str = AUTO, threads: int = 0, threshold: float | None = None
+    ) -> Predictor:
+        """Verify a bundle (when given as a directory) and load it; see `make_backend` for the arguments and errors."""
+        opened = open_bundle(bundle) if isinstance(bundle, Path) else bundle
+        return cls(opened, make_backend(opened, backend, threads), threshold)
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names; a label of a detection is an index into them."""
+        return self.bundle.manifest.classes
+
+    @property
+    def task(self) -> str:
+        """``detection`` (call `predict`) or ``segmentation`` (call `segment`)."""
+        return self.bundle.manifest.task
+
+    @property
+    def thresholds(self) -> npt.NDArray[np.float32]:
+        """float32 [classes]: the score that a detection of each class must reach."""
+        return self._thresholds
+
+    def set_threshold(self, threshold: float | None) -> None:
+        """Change the score threshold, also while another thread predicts."""
+        own = self.bundle.manifest.thresholds
+        self._thresholds = np.asarray(own if threshold is None else [threshold] * len(own), np.float32)
+
+    def predict(self, rgb: Pixels) -> Detections:
+        """Detections in RGB uint8 [H, W, 3], in its pixels, best first.
+
+        Empty slots (label -1), scores below the threshold and boxes that lie outside of the image are left out.
+
+        Raises:
+            ValueError: the image has another dtype or shape, or the model is not a detector.
+        """
+        letterbox, outputs = self._run(rgb, "detection")
+        boxes, scores, labels = outputs["boxes"][0], outputs["scores"][0], outputs["labels"][0]
+        filled = labels >= 0
+        kept = filled & (scores >= self._thresholds[np.where(filled, labels, 0)])
+        in_source = letterbox.boxes_to_source(boxes[kept])
+        solid = (in_source[:, 2] > in_source[:, 0]) & (in_source[:, 3] > in_source[:, 1])
+        return Detections(in_source[solid], scores[kept][solid], labels[kept][solid])
+
+    def segment(self, rgb: Pixels) -> Segmentation:
+        """Class and confidence of every pixel of RGB uint8 [H, W, 3], at its size.
+
+        Raises:
+            ValueError: the image has another dtype or shape, or the model is not a segmenter.
+        """
+        letterbox, outputs = self._run(rgb, "segmentation")
+        mask, confidence = (letterbox.mask_to_source(outputs[name][0]) for name in ("mask", "confidence"))
+        return Segmentation(mask, confidence)
+
+    def warm_up(self) -> None:
+        """Run once on nothing, so that the first image does not pay for lazy initialisation."""
+        self.backend.run(np.zeros_like(self._input))
+
+    def close(self) -> None:
+        """Free the backend."""
+        self.backend.close()
+
+    def __enter__(self) -> Predictor:
+        """Nothing but itself."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Free the backend."""
+        self.close()
+
+    def _run(self, rgb: Pixels, task: str) -> tuple[Letterbox, Tensors]:
+        if self.task != task:
+            raise ValueError(f"model {self.bundle.manifest.name} does {self.task}, not {task}")
+        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+            raise ValueError(f"image must be uint8 [H, W, 3], is {rgb.dtype} {rgb.shape}")
+        letterbox = _letterbox((rgb.shape[1], rgb.shape[0]), self._network)
+        letterbox.image(rgb, self._input[0])
+        return letterbox, self.backend.run(self._input)

@@ -1,0 +1,179 @@
+"""Node ``evaluate_node``: scores live detections against ground truth, by stamp, version and over time."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Float64
+from vision_msgs.msg import Detection2DArray, VisionInfo
+
+from perception_common import durable
+from perception_common.errors import UserError
+from perception_common.ros import compat, diagnostics, node, qos
+from perception_common.ros.images import ImageError, image_from_msg
+from perception_common.ros.parameters import NodeParameters
+from perception_common.ros.vision import detections_from_msg
+
+from ..evaluation.live import Boxes, LiveEvaluation, ScoredFrame
+from ..evaluation.samples import SampleStore
+from ..evaluation.summary import finite, summarise
+from .evaluate_params import EvaluateParams
+
+NAME = "evaluate_node"
+_THROTTLE_S = 10.0
+
+
+class EvaluateNode(Node):
+    """Wiring only: subscriptions feed `LiveEvaluation`, timers publish and write what it found."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME)
+        self.params = NodeParameters(self, EvaluateParams).value
+        self._live = LiveEvaluation(self.params.window)
+        self._output = Path(self.params.output).resolve() if self.params.output else None
+        self._samples: SampleStore | None = None
+        self._reports: dict[str, dict[str, Any]] = {}
+        self._heard: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._published = 0
+        if self._output is not None:
+            durable.ensure_writable(self._output.parent)
+            if self.params.samples:
+                self._samples = SampleStore(
+                    self._output.with_suffix(".samples"), self.params.samples, self.params.sample_period
+                )
+        self._subscribe()
+        self._map50 = self.create_publisher(Float64, "metrics/live_map50", qos.RESULTS)
+        self._diagnostics = diagnostics.Diagnostics(self, NAME, self._report)
+        self.create_timer(1.0, self._every_second)
+        if self._output is not None:
+            self.create_timer(self.params.write_period, self.write)
+
+    def write(self) -> None:
+        """Write the results now; a failure is logged and the node goes on."""
+        if self._output is None:
+            return
+        result = summarise(self._live, self.params.swap_window)
+        result["samples_directory"] = str(self._samples.directory) if self._samples else None
+        result["samples"] = self._samples.listing(self._live.version_of) if self._samples else []
+        result["diagnostics"] = self._reports
+        result["parameters"] = asdict(self.params)
+        try:
+            durable.write_text(self._output, json.dumps(result) + "\n")
+        except UserError as error:
+            self.get_logger().error(str(error), throttle_duration_sec=_THROTTLE_S)
+
+    def close(self) -> None:
+        """Write the final results."""
+        self.write()
+
+    def _subscribe(self) -> None:
+        with_info = compat.with_message_info
+        self.create_subscription(Detection2DArray, "ground_truth", self._on_truth, qos.RESULTS)
+        self.create_subscription(Detection2DArray, "detections", with_info(self._on_detections), qos.RESULTS)
+        self.create_subscription(VisionInfo, "model_status", with_info(self._on_status), qos.LATCHED)
+        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        if self._samples is not None:
+            self.create_subscription(Image, "image", self._on_image, qos.NEWEST)
+
+    def _on_truth(self, message: Detection2DArray) -> None:
+        self._hear("ground_truth")
+        boxes, _, names = detections_from_msg(message)
+        self._keep_sample(self._live.add_truth(_stamp(message), Boxes(boxes, names)))
+
+    def _on_detections(self, message: Detection2DArray, info: Mapping[str, Any]) -> None:
+        self._hear("detections")
+        boxes, scores, names = detections_from_msg(message)
+        self._keep_sample(self._live.add_detections(_stamp(message), self._arrival(info), Boxes(boxes, names, scores)))
+
+    def _on_status(self, message: VisionInfo, info: Mapping[str, Any]) -> None:
+        if self._live.add_serving(message.database_version, _stamp(message), self._arrival(info)):
+            self.get_logger().info(f"version {message.database_version} of '{message.method}' serves")
+
+    def _on_image(self, message: Image) -> None:
+        self._hear("image")
+        if self._samples is not None:
+            self._samples.offer(_stamp(message), lambda: image_from_msg(message))
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            values = {entry.key: entry.value for entry in status.values}
+            self._reports[status.name] = {
+                "message": status.message,
+                "stamp_s": _stamp(message) * 1e-9,
+                "values": values,
+            }
+
+    def _keep_sample(self, frame: ScoredFrame | None) -> None:
+        if frame is None or self._samples is None:
+            return
+        try:
+            self._samples.take(frame, self._live.version_of(frame.stamp))
+        except (ImageError, UserError) as error:
+            self.get_logger().warning(f"no sample picture: {error}", throttle_duration_sec=_THROTTLE_S)
+
+    def _arrival(self, info: Mapping[str, Any]) -> int:
+        received = compat.received_ns(info)
+        # The middleware stamps with system time, which is not the clock of the images under simulated time.
+        if received is None or self.get_parameter("use_sim_time").value:
+            return int(self.get_clock().now().nanoseconds)
+        return received
+
+    def _hear(self, topic: str) -> None:
+        self._heard[topic] = time.monotonic()
+
+    def _silent(self) -> list[str]:
+        """Topics from which nothing came for too long, resolved, with the number of their publishers."""
+        topics = ["ground_truth", "detections"] + (["image"] if self._samples is not None else [])
+        late = [
+            name for name in topics if time.monotonic() - self._heard.get(name, self._started) > self.params.silence
+        ]
+        return [f"{self.resolve_topic_name(name)} ({self.count_publishers(name)} publishers)" for name in late]
+
+    def _every_second(self) -> None:
+        silent = self._silent()
+        if silent:
+            self.get_logger().warning(
+                f"nothing came for {self.params.silence:g} s on: {', '.join(silent)}", throttle_duration_sec=_THROTTLE_S
+            )
+        if len(self._live.scored) != self._published:
+            self._published = len(self._live.scored)
+            map50 = finite(self._live.recent().map50)
+            if map50 is not None:
+                self._map50.publish(Float64(data=map50))
+
+    def _report(self) -> tuple[bytes, str, dict[str, Any]]:
+        silent = self._silent()
+        live = self._live
+        values = {
+            "frames_truth": live.truth_count,
+            "frames_detections": len(live.outputs),
+            "frames_scored": len(live.scored),
+            "frames_without_detections": live.unanswered + live.waiting(),
+            "serving_version": live.serving[-1].version if live.serving else 0,
+        }
+        level = diagnostics.WARN if silent else diagnostics.OK
+        return level, "silent: " + ", ".join(silent) if silent else "scoring", values
+
+
+def _stamp(message: Any) -> int:
+    stamp = message.header.stamp
+    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the node until it is stopped."""
+    return node.run(EvaluateNode, NAME, args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""infer_node: camera images in, detections out, with a model that is replaced while it runs. Wiring only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from vision_msgs.msg import VisionInfo
+
+from perception_common.errors import UserError
+from perception_common.ros import compat, qos
+from perception_common.ros.diagnostics import OK, WARN, Diagnostics
+from perception_common.ros.node import run
+from perception_common.ros.parameters import NodeParameters
+
+from ..models import ModelRepository
+from ..serving import Announcement, ModelServer, Rules
+from . import report
+from .frames import TRANSPORTS
+from .infer_params import InferParams
+from .outputs import Outputs
+from .pipeline import Pipeline
+from .worker import Frame, FrameWorker, Outcome
+
+_THROTTLE_SECONDS = 5.0
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class InferNode(LifecycleNode):
+    """Wires `InferParams`, `FrameWorker`, `Pipeline` and `ModelServer` to topics and the lifecycle."""
+
+    def __init__(self) -> None:
+        super().__init__("infer_node")
+        self._params = NodeParameters(self, InferParams)
+        for name in ("model_root", "model"):
+            if not getattr(self._params.value, name):
+                raise UserError(f"parameter '{name}' is not set", where="node infer_node", fix=f"-p {name}:=VALUE")
+        self._server: ModelServer | None = None
+        self._listeners: list[Any] = []
+        self._state, self._failure, self._starting = "unconfigured", "", False
+        self._times = report.Times()
+        self._pipeline = Pipeline(Outputs(self), self._times, self._complain)
+        self._worker = FrameWorker(
+            self._process, lambda: self._server is not None and self._server.replacing, self._on_failure
+        )
+        self._diagnostics = Diagnostics(self, "perception_infer", self._report)
+        if self._params.value.autostart:
+            # Real time: simulated time may not run yet.
+            self._starter = self.create_timer(0.0, self._start, clock=Clock(clock_type=ClockType.STEADY_TIME))
+
+    def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Load and check the model; listen for images and announcements."""
+        params = self._params.value
+        root = Path(params.model_root).expanduser()
+        rules = Rules(params.model, params.allow_downgrade, params.on_class_change == "accept")
+        load = partial(report.load_logged, params.backend, params.threads, self.get_logger().info)
+        server = ModelServer(ModelRepository(root), rules, load, self._tell)
+        try:
+            if not server.load_first(params.version or None):
+                self.get_logger().info(f"no model '{params.model}' in {root} yet: waiting for the first announcement")
+        except UserError as error:
+            self._failure = str(error)
+            # At autostart the process ends with this line; told once is enough.
+            if not self._starting:
+                self.get_logger().error(self._failure)
+            return _FAILURE
+        self._server = server
+        self._params.lock()
+        kind, suffix = TRANSPORTS[params.image_transport]
+        topic = self.resolve_topic_name("image") + suffix
+        self._listen(kind, topic, compat.with_message_info(self._on_image), qos.NEWEST)
+        self._listen(VisionInfo, "checkpoint", self._on_checkpoint, qos.LATCHED)
+        self._state = "inactive"
+        return _SUCCESS
+
+    def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Answer frames."""
+        self._worker.resume()
+        self._state = "active"
+        return _SUCCESS
+
+    def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop answering frames; models, subscriptions and loading go on."""
+        self._worker.pause()
+        self._state = "inactive"
+        return _SUCCESS
+
+    def on_cleanup(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and stop listening."""
+        self._worker.pause()
+        for subscription in self._listeners:
+            self.destroy_subscription(subscription)
+        self._listeners.clear()
+        if self._server is not None:
+            self._server.close()
+        self._server, self._state = None, "unconfigured"
+        self._params.lock(False)
+        return _SUCCESS
+
+    def on_shutdown(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything."""
+        return self.on_cleanup(_state)
+
+    def close(self) -> None:
+        """End the threads within 2 s; called once before the node is destroyed."""
+        self._worker.stop(timeout=1.0)
+        if self._server is not None:
+            self._server.close(timeout=0.7)
+
+    def _start(self) -> None:
+        self.destroy_timer(self._starter)
+        self._starting = True
+        if self.trigger_configure() != _SUCCESS or self.trigger_activate() != _SUCCESS:
+            raise UserError(self._failure or "the node could not be started")
+        self._starting = False
+
+    def _listen(self, kind: type[Any], topic: str, callback: Any, profile: Any) -> None:
+        options = QoSOverridingOptions.with_default_policies()
+        self._listeners.append(
+            Node.create_subscription(self, kind, topic, callback, profile, qos_overriding_options=options)
+        )
+
+    def _on_image(self, message: Any, info: Mapping[str, Any]) -> None:
+        self._worker.put(message, compat.publisher_gid(info), compat.publication_sequence_number(info))
+
+    def _on_checkpoint(self, message: VisionInfo) -> None:
+        if self._server is not None:
+            self._server.announce(Announcement(message.method, message.database_location, message.database_version))
+
+    def _process(self, frame: Frame) -> Outcome:
+        return self._pipeline.process(frame, self._server, self._params.value)
+
+    def _on_failure(self, error: Exception) -> None:
+        self._complain(f"frame failed: {error!r}")
+
+    def _complain(self, line: str) -> None:
+        self.get_logger().error(line, throttle_duration_sec=_THROTTLE_SECONDS)
+
+    def _tell(self, line: str, is_error: bool) -> None:
+        self.get_logger().error(line) if is_error else self.get_logger().info(line)
+
+    def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
+        status = self._server.status() if self._server is not None else None
+        healthy, message, values = report.diagnostics(
+            self._state, self._params.value.model, status, self._worker.counts(), self._times
+        )
+        return (OK if healthy else WARN), message, values
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until it is told to stop."""
+    return run(InferNode, "infer_node", args)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,47 @@
+"""The parameters of infer_node; flags, ROS parameters and the YAML reference are derived from this."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perception_common.params import param
+
+from ..backends.select import AUTO, CHOICES
+
+
+@dataclass(frozen=True)
+class InferParams:
+    """Parameters of infer_node: which model, how it runs, and what is published."""
+
+    model_root: str = param(
+        "", "directory of model bundles, MODEL_REPO/<name>/<version>; nothing is loaded from elsewhere"
+    )
+    model: str = param("", "name of the model to serve; announcements of other names are ignored")
+    version: int = param(
+        0,
+        "version to start with; 0 is the newest that works, or, where there is none, the first that is announced",
+        minimum=0,
+        maximum=2147483647,
+    )
+    backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
+    threads: int = param(
+        0, "CPU threads of one inference; 0 is half of the cores, at least one", minimum=0, maximum=256
+    )
+    score_threshold: float = param(
+        -1.0,
+        "score that a detection must reach; -1 takes the model's own, per class",
+        minimum=-1.0,
+        maximum=1.0,
+        live=True,
+    )
+    class_id_format: str = param("name", "what class_id holds: the class name, or its index", choices=("name", "index"))
+    on_class_change: str = param(
+        "refuse", "what to do with a newer model of other classes", choices=("refuse", "accept")
+    )
+    allow_downgrade: bool = param(False, "accept versions older than the newest accepted one that never served here")
+    image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
+    overlay_scores: bool = param(True, "write the score behind the class name on the overlay", live=True)
+    overlay_opacity: float = param(
+        0.45, "opacity of the colours of a mask on the overlay", minimum=0.0, maximum=1.0, live=True
+    )
+    autostart: bool = param(True, "configure and activate at start; otherwise wait for a lifecycle manager")

@@ -1,0 +1,78 @@
+"""What infer_node publishes: results of a frame, pictures for viewers, and which model serves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+
+from perception_common.ros import qos
+from perception_common.ros.images import Pixels, image_to_msg
+from perception_common.ros.vision import detections_to_msg, label_info
+
+from ..contract.detections import Detections, Segmentation
+from ..draw import colour_mask, draw_detections, draw_mask
+from ..predictor import Predictor
+from .infer_params import InferParams
+
+Result = Detections | Segmentation
+
+
+class Outputs:
+    """The publishers of infer_node, ordinary ones that live as long as the node."""
+
+    def __init__(self, node: Node) -> None:
+        def publisher(kind: type[Any], topic: str, profile: Any) -> Any:
+            options = QoSOverridingOptions.with_default_policies()
+            return Node.create_publisher(node, kind, topic, profile, qos_overriding_options=options)
+
+        self._detections = publisher(Detection2DArray, "detections", qos.RESULTS)
+        self._mask = publisher(Image, "mask", qos.PICTURE)
+        self._mask_colour = publisher(Image, "mask/color", qos.PICTURE)
+        self._overlay = publisher(Image, "overlay", qos.PICTURE)
+        self._label_info = publisher(LabelInfo, "label_info", qos.LATCHED)
+        self._model_status = publisher(VisionInfo, "model_status", qos.LATCHED)
+
+    def publish_model(self, header: Header, predictor: Predictor) -> None:
+        """Say which model serves from the image of ``header`` on; called before that image's result."""
+        manifest = predictor.bundle.manifest
+        segments = manifest.task == "segmentation"
+        self._label_info.publish(
+            label_info(header, manifest.classes, float(predictor.thresholds.min()), background=segments)
+        )
+        self._model_status.publish(
+            VisionInfo(
+                header=header,
+                method=manifest.name,
+                database_location=predictor.bundle.uri,
+                database_version=manifest.version,
+            )
+        )
+
+    def publish_result(self, header: Header, result: Result, predictor: Predictor, params: InferParams) -> None:
+        """Publish what was found in the image of ``header``, also when it is nothing."""
+        if isinstance(result, Segmentation):
+            self._mask.publish(image_to_msg(result.mask, "mono8", header))
+            return
+        names = predictor.classes
+        by_name = params.class_id_format == "name"
+        class_ids = [names[label] if by_name else str(label) for label in result.labels.tolist()]
+        self._detections.publish(detections_to_msg(header, result.boxes, result.scores, class_ids))
+
+    def publish_pictures(
+        self, header: Header, rgb: Pixels, result: Result, predictor: Predictor, params: InferParams
+    ) -> None:
+        """Draw and publish pictures, each only when someone looks at it."""
+        if isinstance(result, Segmentation):
+            if self._mask_colour.get_subscription_count():
+                self._mask_colour.publish(image_to_msg(colour_mask(result.mask), "rgb8", header))
+            if self._overlay.get_subscription_count():
+                self._overlay.publish(image_to_msg(draw_mask(rgb, result.mask, params.overlay_opacity), "rgb8", header))
+        elif self._overlay.get_subscription_count():
+            scores = result.scores if params.overlay_scores else None
+            drawn = draw_detections(rgb, result.boxes, result.labels, predictor.classes, scores)
+            self._overlay.publish(image_to_msg(drawn, "rgb8", header))

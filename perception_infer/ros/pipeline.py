@@ -1,0 +1,58 @@
+"""One frame, from the camera's message to what is published."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import partial
+
+from perception_common.ros.images import ImageError
+
+from ..contract.geometry import Pixels
+from ..predictor import Predictor
+from ..serving import ModelServer
+from .frames import pixels_from_msg
+from .infer_params import InferParams
+from .outputs import Outputs, Result
+from .report import Times
+from .worker import Frame, Outcome
+
+
+class Pipeline:
+    """Answers frames; called by the worker only.
+
+    Args:
+        outputs: where results go.
+        times: what is measured.
+        complain: logs a line; called for every image that cannot be used.
+    """
+
+    def __init__(self, outputs: Outputs, times: Times, complain: Callable[[str], None]) -> None:
+        self._outputs, self._times, self._complain = outputs, times, complain
+
+    def process(self, frame: Frame, server: ModelServer | None, params: InferParams) -> Outcome:
+        """Convert, ask the model, publish; what a new model is comes before its first result."""
+        if server is None:
+            return Outcome.NO_MODEL
+        header = frame.message.header
+        try:
+            rgb = pixels_from_msg(frame.message)
+        except ImageError as error:
+            self._complain(f"image left out: {error}")
+            return Outcome.INVALID
+        answer = server.answer(partial(self._ask, rgb, params.score_threshold))
+        if answer is None:
+            return Outcome.NO_MODEL
+        if answer.first:
+            self._outputs.publish_model(header, answer.predictor)
+        self._outputs.publish_result(header, answer.value, answer.predictor, params)
+        self._times.node.add((time.perf_counter() - frame.arrived) * 1e3)
+        self._outputs.publish_pictures(header, rgb, answer.value, answer.predictor, params)
+        return Outcome.PROCESSED
+
+    def _ask(self, rgb: Pixels, threshold: float, predictor: Predictor) -> Result:
+        began = time.perf_counter()
+        predictor.set_threshold(None if threshold < 0 else threshold)
+        result: Result = predictor.predict(rgb) if predictor.task == "detection" else predictor.segment(rgb)
+        self._times.inference.add((time.perf_counter() - began) * 1e3)
+        return result

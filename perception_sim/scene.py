@@ -1,0 +1,94 @@
+"""A scene as data: things, lights and a stage. `perception_sim.world` turns it into MuJoCo."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from .shapes import Shape
+from .texture import Color, Texture
+
+Point = tuple[float, float, float]
+Quaternion = tuple[float, float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Material:
+    """A texture and how it takes the light (``specular``, ``shininess`` in 0..1)."""
+
+    texture: Texture
+    specular: float
+    shininess: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Thing:
+    """An object: ``label`` is its class (``""`` for a distractor), ``kind`` its shape's name.
+
+    ``position`` (metres) and ``orientation`` (w, x, y, z) are where it is let go; physics settles it.
+    """
+
+    label: str
+    kind: str
+    shape: Shape
+    materials: tuple[Material, ...]
+    position: Point
+    orientation: Quaternion
+
+
+@dataclasses.dataclass(frozen=True)
+class Light:
+    """A light far away in ``-direction``; ``color`` is its diffuse RGB."""
+
+    direction: Point
+    color: Color
+    shadow: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """A round or square table top whose surface is z = 0, ``reach`` metres from middle to edge, above a floor."""
+
+    material: Material
+    round: bool
+    reach: float
+    height: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Walls:
+    """Walls around the scene, ``distance`` metres away and turned by ``angle`` radians; one material each."""
+
+    materials: tuple[Material, ...]
+    distance: float
+    angle: float
+    height: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Stage:
+    """What the things stand on and what is behind them.
+
+    ``floor_tile`` is the floor texture's tile in metres; ``sky`` are the colours at the zenith and the
+    horizon; ``ambient`` is the light from everywhere.
+    """
+
+    floor: Material
+    floor_tile: float
+    table: Table | None
+    walls: Walls | None
+    sky: tuple[Color, Color]
+    ambient: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Scene:
+    """Everything that is there before a camera looks at it."""
+
+    things: tuple[Thing, ...]
+    lights: tuple[Light, ...]
+    stage: Stage
+
+    def as_dict(self) -> dict[str, Any]:
+        """What was sampled, as JSON writes it."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,212 @@
+"""A scene compiled to MuJoCo, and settled by its physics."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from .gl import mujoco
+from .scene import Light, Material, Scene, Stage, Thing
+from .shapes import Collider, Solid
+from .texture import paint
+
+NO_THING = -1
+_STEP_S = 0.004
+_COLLIDER_GROUP = 3
+_SHADOW_MAP = 1024
+_DENSITY = 350.0
+
+
+@dataclasses.dataclass
+class World:
+    """A compiled scene.
+
+    ``owner`` int [ngeom] is the index of the thing that a geom belongs to, or `NO_THING`.
+    """
+
+    scene: Scene
+    solids: tuple[Solid, ...]
+    model: mujoco.MjModel
+    data: mujoco.MjData
+    owner: np.ndarray
+    _clouds: dict[int, np.ndarray] = dataclasses.field(default_factory=dict)
+
+    def pose(self, thing: int) -> tuple[np.ndarray, np.ndarray]:
+        """Position [3] in metres and rotation [3, 3] of a thing, now."""
+        return self.data.xpos[thing + 1].copy(), self.data.xmat[thing + 1].reshape(3, 3).copy()
+
+    def points(self, thing: int) -> np.ndarray:
+        """The vertices of a thing at rest in the world, float64 [V, 3] (computed once; call it after `settle`)."""
+        if thing not in self._clouds:
+            position, rotation = self.pose(thing)
+            self._clouds[thing] = self.solids[thing].points @ rotation.T + position
+        return self._clouds[thing]
+
+
+def compile_scene(scene: Scene, buffer_width: int, buffer_height: int) -> World:
+    """The MuJoCo model of ``scene`` with everything at its starting pose, for renders up to that size."""
+    solids = tuple(thing.shape.build() for thing in scene.things)
+    spec = mujoco.MjSpec()
+    spec.option.timestep = _STEP_S
+    spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    spec.stat.extent = 1.0
+    spec.stat.center = [0.0, 0.0, 0.0]
+    spec.visual.quality.shadowsize = _SHADOW_MAP
+    spec.visual.quality.offsamples = 4
+    spec.visual.map.shadowclip = 2.2
+    spec.visual.map.znear = 0.01
+    spec.visual.map.zfar = 30.0
+    spec.visual.global_.offwidth, spec.visual.global_.offheight = buffer_width, buffer_height
+    _add_stage(spec, scene.stage)
+    _add_lights(spec, scene.lights, scene.stage.ambient)
+    for index, (thing, solid) in enumerate(zip(scene.things, solids, strict=True)):
+        _add_thing(spec, index, thing, solid)
+    model = spec.compile()
+    owner = np.array([model.geom_bodyid[geom] - 1 for geom in range(model.ngeom)], int)
+    world = World(scene, solids, model, mujoco.MjData(model), owner)
+    mujoco.mj_forward(model, world.data)
+    return world
+
+
+def settle(world: World, limit_s: float = 3.0) -> bool:
+    """Let everything fall and come to rest; whether it did, in place, within ``limit_s`` of simulated time."""
+    model, data = world.model, world.data
+    if not world.scene.things:
+        return True
+    chunk = 25
+    for step in range(0, int(limit_s / _STEP_S), chunk):
+        # Damping that grows with time brings rolling balls to rest; relative to mass, so it acts alike on all.
+        rate = 0.5 + 4.0 * (step * _STEP_S) ** 2
+        for thing in range(len(world.scene.things)):
+            model.dof_damping[6 * thing : 6 * thing + 3] = rate * model.body_mass[thing + 1]
+            model.dof_damping[6 * thing + 3 : 6 * thing + 6] = rate * model.body_inertia[thing + 1].mean()
+        mujoco.mj_step(model, data, nstep=chunk)
+        speed = np.abs(data.qvel).reshape(-1, 6)
+        if speed[:, :3].max() < 0.01 and speed[:, 3:].max() < 0.15:
+            break
+    else:
+        return False
+    mujoco.mj_forward(model, data)
+    return _in_place(world)
+
+
+def _in_place(world: World) -> bool:
+    """Whether nothing sank into anything else, fell off the table or rolled away."""
+    contacts = world.data.contact.dist[: world.data.ncon]
+    if len(contacts) and contacts.min() < -0.003:
+        return False
+    table = world.scene.stage.table
+    reach = 0.6 if table is None else table.reach
+    for thing in range(len(world.scene.things)):
+        points = world.points(thing)
+        if points[:, 2].min() < -0.006 or np.abs(points[:, :2]).max() > reach:
+            return False
+    return True
+
+
+def _add_stage(spec: mujoco.MjSpec, stage: Stage) -> None:
+    world = spec.worldbody
+    sky = spec.add_texture(name="sky", type=mujoco.mjtTexture.mjTEXTURE_SKYBOX, width=64, height=384)
+    sky.builtin = mujoco.mjtBuiltin.mjBUILTIN_GRADIENT
+    sky.rgb1, sky.rgb2 = stage.sky
+    tile = 1.0 / stage.floor_tile
+    ground = -stage.table.height if stage.table else 0.0
+    floor = _add_material(spec, "floor", stage.floor, tile)
+    world.add_geom(type=mujoco.mjtGeom.mjGEOM_PLANE, size=[6.0, 6.0, 0.1], pos=[0.0, 0.0, ground], material=floor)
+    if stage.table:
+        table, thickness = stage.table, 0.02
+        material = _add_material(spec, "table", table.material, tile)
+        kind = mujoco.mjtGeom.mjGEOM_CYLINDER if table.round else mujoco.mjtGeom.mjGEOM_BOX
+        size = [table.reach, thickness, 0.0] if table.round else [table.reach, table.reach, thickness]
+        world.add_geom(type=kind, size=size, pos=[0.0, 0.0, -thickness], material=material)
+    if stage.walls:
+        for index, material_data in enumerate(stage.walls.materials):
+            material = _add_material(spec, f"wall{index}", material_data, 0.7)
+            angle = stage.walls.angle + index * 2.0 * np.pi / len(stage.walls.materials)
+            distance, height = stage.walls.distance, stage.walls.height
+            world.add_geom(
+                type=mujoco.mjtGeom.mjGEOM_BOX,
+                # Thin along x, which then points at the scene.
+                size=[0.02, 1.8 * distance, height / 2],
+                pos=[distance * np.cos(angle), distance * np.sin(angle), ground + height / 2],
+                quat=[np.cos(angle / 2), 0.0, 0.0, np.sin(angle / 2)],
+                material=material,
+                contype=0,
+                conaffinity=0,
+            )
+
+
+def _add_lights(spec: mujoco.MjSpec, lights: tuple[Light, ...], ambient: float) -> None:
+    spec.visual.headlight.ambient = [ambient] * 3
+    spec.visual.headlight.diffuse = [0.0] * 3
+    spec.visual.headlight.specular = [0.0] * 3
+    for light in lights:
+        spec.worldbody.add_light(
+            type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+            pos=[-2.0 * x for x in light.direction],
+            dir=light.direction,
+            diffuse=light.color,
+            ambient=[0.0] * 3,
+            specular=[0.4 * x for x in light.color],
+            castshadow=light.shadow,
+        )
+
+
+def _add_material(spec: mujoco.MjSpec, name: str, material: Material, repeat: float | None = None) -> str:
+    """A material of that name; ``repeat`` tiles per metre for surfaces without texture coordinates of their own."""
+    pixels = paint(material.texture)
+    texture = spec.add_texture(name=name, type=mujoco.mjtTexture.mjTEXTURE_2D, nchannel=3)
+    texture.height, texture.width = pixels.shape[:2]
+    texture.data = pixels.tobytes()
+    made = spec.add_material(name=name, specular=material.specular, shininess=material.shininess)
+    made.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = name
+    if repeat is not None:
+        made.texuniform, made.texrepeat = True, [repeat, repeat]
+    return name
+
+
+def _add_thing(spec: mujoco.MjSpec, index: int, thing: Thing, solid: Solid) -> None:
+    body = spec.worldbody.add_body(name=f"thing{index}", pos=thing.position, quat=thing.orientation)
+    body.add_joint(type=mujoco.mjtJoint.mjJNT_FREE)
+    for part, surface in enumerate(solid.surfaces):
+        name = f"thing{index}.{part}"
+        mesh = spec.add_mesh(name=name, inertia=mujoco.mjtMeshInertia.mjMESH_INERTIA_SHELL)
+        faces = surface.faces.astype(np.int32).ravel()
+        mesh.uservert, mesh.userface = surface.vertices.ravel(), faces
+        mesh.usernormal, mesh.userfacenormal = surface.normals.ravel(), faces
+        mesh.usertexcoord, mesh.userfacetexcoord = surface.uvs.ravel(), faces
+        material = _add_material(spec, name, thing.materials[part % len(thing.materials)])
+        body.add_geom(
+            type=mujoco.mjtGeom.mjGEOM_MESH,
+            meshname=name,
+            material=material,
+            contype=0,
+            conaffinity=0,
+            mass=0.0,
+            group=0,
+        )
+    for number, collider in enumerate(solid.colliders):
+        _add_collider(spec, body, f"thing{index}.collider{number}", collider)
+
+
+def _add_collider(spec: mujoco.MjSpec, body: mujoco.MjsBody, name: str, collider: Collider) -> None:
+    kinds = {
+        "sphere": mujoco.mjtGeom.mjGEOM_SPHERE,
+        "capsule": mujoco.mjtGeom.mjGEOM_CAPSULE,
+        "cylinder": mujoco.mjtGeom.mjGEOM_CYLINDER,
+        "box": mujoco.mjtGeom.mjGEOM_BOX,
+        "hull": mujoco.mjtGeom.mjGEOM_MESH,
+    }
+    quaternion = np.zeros(4)
+    mujoco.mju_mat2Quat(quaternion, collider.rotation.ravel())
+    geom = body.add_geom(
+        type=kinds[collider.kind], pos=collider.position, quat=quaternion, group=_COLLIDER_GROUP, density=_DENSITY,
+        condim=6, friction=[0.8, 0.01, 0.004],
+    )  # fmt: skip
+    if collider.mesh is not None:
+        mesh = spec.add_mesh(name=name)
+        mesh.uservert = collider.mesh.vertices.ravel()
+        geom.meshname = name
+    else:
+        geom.size = [*collider.size, *[0.0] * (3 - len(collider.size))]

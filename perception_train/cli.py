@@ -1,0 +1,127 @@
+"""``perception-train``: run, evaluate, export."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from perception_common import cli
+from perception_common.cli import Command, Result
+from perception_common.errors import UserError
+from perception_common.params import build, param
+
+from .training.config import TrainParams
+
+
+@dataclass(frozen=True)
+class EvaluateParams:
+    """Parameters of `perception-train evaluate`."""
+
+    dataset: str = param("", "directory of the dataset to score on")
+    model_root: str = param("models", "model repository")
+    model: str = param("detector", "name of the model in the repository")
+    version: int = param(0, "version of the model (0: the newest)", minimum=0)
+    backend: str = param("auto", "inference backend")
+    threads: int = param(0, "threads of one inference (0: the backend's default)", minimum=0)
+
+
+@dataclass(frozen=True)
+class ExportParams:
+    """Parameters of `perception-train export`."""
+
+    run_directory: str = param("runs/train", "directory of the training run whose checkpoint is exported")
+    model_root: str = param("", "model repository to export into (empty: the run's own)")
+
+
+def run(params: TrainParams) -> Result:
+    """Train, with progress on the terminal; Ctrl-C stops with a checkpoint."""
+    params.require_usable()
+    # Imported late: torch takes seconds, and `--help` should not.
+    from .progress import TrainingDisplay
+    from .training.loop import Trainer
+
+    with TrainingDisplay() as display:
+        trainer = Trainer(params, display.show)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: trainer.stop())
+        summary = trainer.fit()
+    if summary["state"] == "stopped":
+        print(f"stopped at step {summary['steps']}; the same command goes on from there", file=sys.stderr)
+    elif summary["val_map50"] is not None:
+        print(
+            f"mAP50 {summary['val_map50']:.3f}, mAP {summary['val_map']:.3f}; "
+            f"versions {summary['versions']} in {params.model_root}"
+        )
+    return summary
+
+
+def evaluate(params: EvaluateParams) -> Result:
+    """Score a bundle on a dataset through the robot's own code."""
+    if not params.dataset:
+        raise UserError("no dataset is given", fix="--dataset DIR")
+    from perception_infer.models import ModelRepository
+    from perception_infer.predictor import Predictor
+
+    from .data.coco import CocoDataset
+    from .training.validation import validate
+
+    bundle = ModelRepository(Path(params.model_root)).open(params.model, params.version or None)
+    dataset = CocoDataset.open(Path(params.dataset))
+    dataset.require_classes(bundle.manifest.classes, "bundle")
+    predictor = Predictor.load(bundle, params.backend, params.threads, threshold=0.0)
+    result = validate(predictor, dataset)
+    print(
+        f"{bundle.title} on {result.images} images: "
+        f"mAP50 {result.map50:.3f}, mAP {result.map:.3f}, mAP75 {result.map75:.3f}",
+        file=sys.stderr,
+    )
+    for name, value in result.ap50.items():
+        print(f"  {name:20} AP50 {value:.3f}", file=sys.stderr)
+    return {
+        "model": bundle.manifest.name,
+        "version": bundle.manifest.version,
+        "images": result.images,
+        "ap50": result.ap50,
+        **result.metrics(),
+    }
+
+
+def export(params: ExportParams) -> Result:
+    """Export the averaged weights of a run's checkpoint as the next version of its model."""
+    from .training import checkpoint
+    from .training.loop import Trainer
+
+    run_directory = Path(params.run_directory)
+    state = checkpoint.load(run_directory)
+    if state is None:
+        raise UserError(
+            "the run has no checkpoint", where=run_directory, fix="train first, with `perception-train run`"
+        )
+    told = {**state["params"], "run_directory": params.run_directory, "resume": True}
+    trained = build(
+        TrainParams,
+        told | ({"model_root": params.model_root} if params.model_root else {}),
+        run_directory / checkpoint.LAST,
+    )
+    version, result = Trainer(trained, lambda event: None).export_checkpoint()
+    print(
+        f"exported {trained.model} v{version} into {trained.model_root}: "
+        f"mAP50 {result.map50:.3f}, mAP {result.map:.3f}",
+        file=sys.stderr,
+    )
+    return {"model": trained.model, "version": version, **result.metrics()}
+
+
+COMMANDS = (
+    Command("run", "Train a detector on a dataset and export bundles.", TrainParams, run),
+    Command("evaluate", "Score a bundle on a dataset with COCO metrics.", EvaluateParams, evaluate),
+    Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``perception-train``."""
+    return cli.main("perception-train", "Train detectors on synthetic data and export model bundles.", COMMANDS, argv)

@@ -1,0 +1,149 @@
+"""Reader of the suite's own dataset directory (images/, annotations.json in COCO form, dataset.json)."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from perception_common.durable import sha256
+from perception_common.errors import UserError
+
+Pixels = npt.NDArray[np.uint8]
+ANNOTATIONS = "annotations.json"
+PROVENANCE = "dataset.json"
+_MAKE_ONE = "make one with `perception-sim generate --output DIR`"
+
+
+class Sample(NamedTuple):
+    """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based)."""
+
+    path: Path
+    width: int
+    height: int
+    boxes: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+
+    def read(self) -> Pixels:
+        """RGB uint8 [H, W, 3].
+
+        Raises:
+            UserError: the file is not a readable image, or not of the annotated size.
+        """
+        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
+        if image is None:
+            raise UserError("cannot read the image", where=self.path, fix="generate or copy the dataset again")
+        if image.shape[:2] != (self.height, self.width):
+            size = f"{image.shape[1]}x{image.shape[0]}"
+            raise UserError(f"the image is {size}, its annotation says {self.width}x{self.height}", where=self.path)
+        return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class CocoDataset:
+    """Samples of a dataset directory and what is known of where they come from."""
+
+    root: Path
+    classes: tuple[str, ...]
+    samples: tuple[Sample, ...]
+    sha256: str
+    preset: str | None
+    skipped: int
+
+    @classmethod
+    def open(cls, root: Path) -> CocoDataset:
+        """Read ``root/annotations.json``. Boxes are clipped to the image; empty and crowd ones are counted as skipped.
+
+        Raises:
+            UserError: the directory or a file is missing, damaged, or holds no image or class.
+        """
+        if not root.is_dir():
+            raise UserError("the dataset does not exist", where=root, fix=_MAKE_ONE)
+        content = _read_json(root / ANNOTATIONS)
+        try:
+            classes, ids = _classes(content)
+            samples, skipped = _samples(root, content, ids)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            problem = f"no key {error}" if isinstance(error, KeyError) else str(error)
+            raise UserError(f"the annotations are not valid COCO: {problem}", where=root / ANNOTATIONS) from error
+        if not samples:
+            raise UserError("the dataset holds no images", where=root, fix=_MAKE_ONE)
+        if not classes:
+            raise UserError("the dataset names no classes", where=root / ANNOTATIONS)
+        provenance = _read_json(root / PROVENANCE) if (root / PROVENANCE).is_file() else {}
+        preset = _preset(provenance)
+        return cls(root, classes, samples, sha256(root / ANNOTATIONS), preset, skipped)
+
+    def require_classes(self, classes: tuple[str, ...], whose: str) -> None:
+        """Refuse when ``classes`` (of ``whose``) differ from the dataset's."""
+        if classes != self.classes:
+            extra = sorted(set(classes) ^ set(self.classes)) or ["the order"]
+            raise UserError(
+                f"class names differ between {whose} and dataset ({', '.join(extra)})",
+                where=self.root,
+                fix=f"{whose} has [{', '.join(classes)}], dataset has [{', '.join(self.classes)}]",
+            )
+
+
+def _preset(provenance: dict[str, Any]) -> str | None:
+    """The name of the generator's preset, where the dataset comes from our generator."""
+    config = provenance.get("config")
+    preset = config.get("preset") if isinstance(config, dict) else None
+    name = preset.get("name") if isinstance(preset, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UserError(f"cannot read {path.name}: {error.strerror}", where=path, fix=_MAKE_ONE) from error
+    except ValueError as error:
+        raise UserError(f"not valid JSON: {error}", where=path, fix=_MAKE_ONE) from error
+    if not isinstance(content, dict):
+        raise UserError("the file must hold a JSON object", where=path)
+    return content
+
+
+def _classes(content: dict[str, Any]) -> tuple[tuple[str, ...], dict[int, int]]:
+    categories = sorted(content["categories"], key=lambda category: category["id"])
+    names = tuple(str(category["name"]) for category in categories)
+    if len(set(names)) != len(names):
+        raise ValueError("two categories have the same name")
+    return names, {category["id"]: index for index, category in enumerate(categories)}
+
+
+def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[tuple[Sample, ...], int]:
+    found: dict[Any, tuple[list[list[float]], list[int]]] = {image["id"]: ([], []) for image in content["images"]}
+    if len(found) != len(content["images"]):
+        raise ValueError("two images have the same id")
+    sizes = {image["id"]: (int(image["width"]), int(image["height"])) for image in content["images"]}
+    skipped = 0
+    for annotation in content["annotations"]:
+        image_id = annotation["image_id"]
+        if image_id not in found:
+            raise ValueError(f"annotation {annotation.get('id')} names the image {image_id}, which is not listed")
+        x, y, w, h = (float(value) for value in annotation["bbox"])
+        width, height = sizes[image_id]
+        box = [max(x, 0.0), max(y, 0.0), min(x + w, float(width)), min(y + h, float(height))]
+        if annotation.get("iscrowd") or not all(map(math.isfinite, box)) or box[2] <= box[0] or box[3] <= box[1]:
+            skipped += 1
+            continue
+        found[image_id][0].append(box)
+        found[image_id][1].append(ids[annotation["category_id"]])
+    samples = []
+    for image in content["images"]:
+        boxes, labels = found[image["id"]]
+        name = Path(image["file_name"])
+        path = root / name if name.parts[:1] == ("images",) else root / "images" / name
+        if not path.resolve().is_relative_to(root.resolve()):
+            raise ValueError(f"the image {str(name)!r} lies outside the dataset")
+        box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
+        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64)))
+    return tuple(samples), skipped

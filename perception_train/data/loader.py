@@ -1,0 +1,146 @@
+"""Batches as a pure function of (seed, step), prepared ahead by background threads.
+
+Because nothing depends on what was drawn before, a resumed run sees exactly the batches that an
+uninterrupted one would have seen.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from perception_infer.contract.geometry import Letterbox
+
+from ..models.losses import Targets
+from .augment import AugmentParams, Labelled, mosaic, photometric, random_view
+from .coco import CocoDataset, Pixels
+
+_TRAIN_STREAM = 0
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``images`` uint8 [B, H, W, 3] RGB and their padded targets."""
+
+    images: torch.Tensor
+    targets: Targets
+
+    def input(self) -> torch.Tensor:
+        """float32 [B, 3, H, W], 0 to 1, in channels-last memory."""
+        return self.images.permute(0, 3, 1, 2).float().div_(255.0)
+
+
+class ImageCache:
+    """Decoded images within a budget of bytes; the rest is read each time."""
+
+    def __init__(self, dataset: CocoDataset, budget_bytes: int) -> None:
+        self._dataset, self._left = dataset, budget_bytes
+        self._images: dict[int, Pixels] = {}
+
+    def get(self, index: int) -> Pixels:
+        """RGB uint8 [H, W, 3]."""
+        image = self._images.get(index)
+        if image is None:
+            image = self._dataset.samples[index].read()
+            if image.nbytes <= self._left:
+                self._images[index] = image
+                self._left -= image.nbytes
+        return image
+
+
+class TrainLoader:
+    """Augmented batches of a dataset at the network's size (width, height)."""
+
+    def __init__(
+        self,
+        dataset: CocoDataset,
+        network: tuple[int, int],
+        batch: int,
+        seed: int,
+        params: AugmentParams,
+        cache_bytes: int,
+    ) -> None:
+        self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
+        self._cache = ImageCache(dataset, cache_bytes)
+        self._orders: OrderedDict[int, npt.NDArray[np.int64]] = OrderedDict()
+        # The one thread that decodes and warps must not fan out over the cores that train.
+        cv2.setNumThreads(0)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass over the dataset, at least 1."""
+        return max(1, len(self._dataset.samples) // self._batch)
+
+    def batch(self, step: int, with_mosaic: bool) -> Batch:
+        """The batch of a step."""
+        samples = []
+        for slot in range(self._batch):
+            rng = np.random.default_rng(np.random.SeedSequence([self._seed, _TRAIN_STREAM, step, slot]))
+            samples.append(self._sample(self._index(step * self._batch + slot), with_mosaic, rng))
+        return collate(samples)
+
+    def stream(self, start: int, mosaic: Callable[[int], bool], ahead: int = 3) -> Generator[Batch, None, None]:
+        """Batches of steps ``start``, ``start + 1``…; ``mosaic(step)`` says whether a step may hold mosaics."""
+        with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+            waiting: deque[Future[Batch]] = deque()
+            step = start
+            try:
+                while True:
+                    while len(waiting) < ahead:
+                        waiting.append(pool.submit(self.batch, step, mosaic(step)))
+                        step += 1
+                    yield waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _index(self, position: int) -> int:
+        count = len(self._dataset.samples)
+        epoch = position // count
+        if epoch not in self._orders:
+            rng = np.random.default_rng(np.random.SeedSequence([self._seed, 1, epoch]))
+            self._orders[epoch] = rng.permutation(count)
+            while len(self._orders) > 2:
+                self._orders.popitem(last=False)
+        return int(self._orders[epoch][position % count])
+
+    def _labelled(self, index: int) -> Labelled:
+        sample = self._dataset.samples[index]
+        return self._cache.get(index), sample.boxes, sample.labels
+
+    def _sample(self, index: int, with_mosaic: bool, rng: np.random.Generator) -> Labelled:
+        if with_mosaic and rng.random() < self._params.mosaic:
+            others = rng.integers(0, len(self._dataset.samples), 3)
+            parts = [self._labelled(i) for i in (index, *others.tolist())]
+            image, boxes, labels = mosaic(parts, self._network, self._params, rng)
+        else:
+            image, boxes, labels = random_view(self._labelled(index), self._network, self._params, rng)
+        return photometric(image, self._params, rng), boxes, labels
+
+
+def letterboxed(dataset: CocoDataset, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:
+    """A sample exactly as the robot will see it: uint8 [H, W, 3] and its letterbox."""
+    image = dataset.samples[index].read()
+    letterbox = Letterbox.fit((image.shape[1], image.shape[0]), network)
+    return letterbox.image(image), letterbox
+
+
+def collate(samples: list[Labelled]) -> Batch:
+    """Samples of one size as a batch, with targets padded to the largest number of objects."""
+    most = max(len(labels) for _, _, labels in samples)
+    boxes = torch.zeros(len(samples), most, 4)
+    labels = torch.zeros(len(samples), most, dtype=torch.int64)
+    mask = torch.zeros(len(samples), most, dtype=torch.bool)
+    for row, (_, sample_boxes, sample_labels) in enumerate(samples):
+        count = len(sample_labels)
+        boxes[row, :count] = torch.from_numpy(sample_boxes)
+        labels[row, :count] = torch.from_numpy(sample_labels)
+        mask[row, :count] = True
+    return Batch(torch.from_numpy(np.stack([image for image, _, _ in samples])), Targets(boxes, labels, mask))

@@ -1,0 +1,282 @@
+"""The stages of the demo, from an empty directory to a finished summary. Processes are told apart by their names."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from perception_common import durable
+
+from . import facts, summary
+from .display import Display
+from .processes import Child, Processes
+from .settings import Settings
+from .watch import JsonFile, LiveFiles
+
+CAMERA, INFER, EVALUATE, TRAIN, BARE = "camera", "infer", "evaluate", "train", "bare_session"
+MODULES = {
+    CAMERA: "perception_sim.camera_node",
+    INFER: "perception_infer.ros.infer_node",
+    EVALUATE: "perception_infer.ros.evaluate_node",
+    TRAIN: "perception_train.ros.train_node",
+    BARE: "perception_infer.evaluation.bare_session",
+}
+STAGES = [
+    "training images",
+    "validation images",
+    "start nodes",
+    "train, swap, score",
+    "score last version",
+    "bare session",
+    "report",
+]
+_POLL = 0.25
+# The generator's status for a mistake of the user, such as a directory that holds another dataset.
+_USER_ERROR = 2
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; said in one line."""
+
+
+class Demo:
+    """One run. Everything it writes lies under ``output``."""
+
+    def __init__(self, settings: Settings, output: Path, display: Display, processes: Processes) -> None:
+        self.settings, self.output, self.display, self.processes = settings, output, display, processes
+        self.files = LiveFiles(output / "train", output / "live.json")
+        self.stages: list[dict[str, Any]] = []
+        self.started = time.time()
+        self.marks: dict[str, float] = {}
+        self.counters: dict[str, dict[str, str]] = {}
+
+    def run(self) -> dict[str, Any]:
+        """All stages; returns what went into summary.json.
+
+        Raises:
+            ProcessDied: a process ended that should not have.
+            DemoFailed: something took too long.
+        """
+        settings = self.settings
+        with self._stage(STAGES[0], settings.train_images, "images"):
+            train = self._generate("train", settings.train_images, settings.train_seed)
+        with self._stage(STAGES[1], settings.val_images, "images"):
+            val = self._generate("val", settings.val_images, settings.val_seed)
+        with self._stage(STAGES[2]):
+            self._start_nodes()
+        with self._stage(STAGES[3], settings.train_minutes * 60, "s"):
+            self._train(train, val)
+        with self._stage(STAGES[4], settings.frames_last_version, "frames"):
+            self._score_last_version()
+        with self._stage(STAGES[5], settings.bare_seconds, "s"):
+            self._time_bare_session()
+        with self._stage(STAGES[6]):
+            for name in (CAMERA, EVALUATE):
+                self.processes.stop(name)
+        self.display.end()
+        return self._summarise()
+
+    def _generate(self, split: str, images: int, seed: int) -> Path:
+        s = self.settings
+        # The directory's name tells datasets of other settings apart; the same one again is only completed.
+        directory = self.output / "data" / f"{split}-{s.world}-{images}-{s.image_width}x{s.image_height}-seed{seed}"
+        name = f"generate_{split}"
+        command = [
+            "perception_sim",
+            "generate",
+            "--output",
+            str(directory),
+            "--preset",
+            s.world,
+            "--images",
+            str(images),
+        ]
+        command += ["--seed", str(seed), "--workers", str(s.workers)]
+        command += ["--width", str(s.image_width), "--height", str(s.image_height), "--no-masks"]
+        existed = directory.exists()
+        child = self.processes.start(name, command)
+        self._wait_for_end(child, lambda: _count(directory / "images"))
+        if child.process.returncode == _USER_ERROR and existed:
+            self.display.say(f"{directory.name} is of another version of the world: generated anew")
+            shutil.rmtree(directory)
+            child = self.processes.start(name, command)
+            self._wait_for_end(child, lambda: _count(directory / "images"))
+        if child.process.returncode:
+            raise child.death()
+        self.processes.stop(name)
+        return directory
+
+    def _start_nodes(self) -> None:
+        s = self.settings
+        infer = dict(model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold)
+        self.processes.start(INFER, [MODULES[INFER], *ros_args(infer)])
+        evaluate = dict(
+            output=str(self.output / "live.json"),
+            write_period=s.write_period,
+            window=s.evaluation_window,
+            samples=s.samples_per_version,
+            sample_period=s.sample_period,
+        )
+        self.processes.start(EVALUATE, [MODULES[EVALUATE], *ros_args(evaluate)])
+        self._wait_until(
+            lambda: bool(self.files.diagnostics("infer_node")),
+            s.start_timeout,
+            "inference and evaluation did not start",
+        )
+        # After those who listen, so that they can miss no frame of it.
+        camera = dict(preset=s.world, seed=s.live_seed, rate=s.camera_hz, width=s.image_width, height=s.image_height)
+        self.processes.start(CAMERA, [MODULES[CAMERA], *ros_args(camera)])
+        self._wait_until(
+            lambda: self.files.evaluation.read().get("frames", {}).get("truth", 0) >= 3,
+            s.start_timeout,
+            "no camera frame reached the evaluator",
+        )
+
+    def _train(self, train: Path, val: Path) -> None:
+        s = self.settings
+        params = dict(
+            dataset=str(train), validation=str(val), run_directory=str(self.output / "train"),
+            model_root=str(self.output / "models"),
+            model=s.model, width=s.network_width, height=s.network_height, batch=s.batch, minutes=s.train_minutes,
+            exports=s.exports, validations=s.validations, resume=False,
+        )  # fmt: skip
+        self.marks["train_start"] = began = time.time()
+        child = self.processes.start(TRAIN, [MODULES[TRAIN], *ros_args(params)], nice=s.trainer_nice)
+        limit = s.train_minutes * 60 + s.train_slack
+        while child.running and self.files.train_summary.read().get("state") != "done":
+            self._tick(finished=[TRAIN], done=time.time() - began)
+            rows = self.files.steps.rows
+            if rows and self.marks["train_start"] == began:
+                # The trainer counts from its first step, not from the start of its process.
+                self.marks["train_start"] = time.time() - rows[-1]["seconds"]
+            told = self.files.diagnostics("train_node")
+            if told.get("state") == "failed":
+                raise DemoFailed(f"training failed: {told.get('last_error')} [{child.log}]")
+            if time.time() - began > limit:
+                raise DemoFailed(f"training did not end within {limit:.0f} s [{child.log}]")
+        if not child.running and child.process.returncode:
+            raise child.death()
+        versions = self.files.train_summary.read().get("versions", [])
+        if not versions:
+            raise DemoFailed(f"the trainer exported no version [{child.log}]")
+        # The announcement lives as long as its publisher: the trainer stays until the last version serves.
+        self._wait_until(
+            lambda: self.files.evaluation.read().get("serving_version") == versions[-1],
+            s.swap_timeout,
+            f"version {versions[-1]} was exported but does not serve",
+            finished=[TRAIN],
+        )
+        self.processes.stop(TRAIN)
+        self.marks["train_end"] = time.time()
+
+    def _score_last_version(self) -> None:
+        s = self.settings
+        began = self.marks["train_end"]
+
+        def enough() -> bool:
+            self.display.progress.done = self.files.version().get("frames", 0)
+            return (
+                bool(self.display.progress.done >= s.frames_last_version)
+                and self.files.outputs_since(began) >= s.frames_idle
+            )
+
+        self._wait_until(
+            enough, s.settle_timeout, f"fewer than {s.frames_last_version} frames of the last version were scored"
+        )
+
+    def _time_bare_session(self) -> None:
+        s = self.settings
+        # Of the same moment: the camera goes on publishing when inference has stopped.
+        self.counters = {node: dict(self.files.diagnostics(node)) for node in ("sim_camera_node", "infer_node")}
+        self.marks["bare_start"] = began = time.time()
+        self.processes.stop(INFER)
+        bundle = self.output / "models" / s.model / str(self.files.train_summary.read()["versions"][-1])
+        command = [
+            MODULES[BARE],
+            "--bundle",
+            str(bundle),
+            "--seconds",
+            str(s.bare_seconds),
+        ]
+        child = self.processes.start(BARE, [*command, "--output", str(self.output / "bare_session.json")])
+        self._wait_for_end(child, lambda: int(time.time() - began))
+        if child.process.returncode:
+            raise child.death()
+        self.processes.stop(BARE)
+
+    def _summarise(self) -> dict[str, Any]:
+        """Everything the processes wrote, as one summary."""
+        result = summary.build(
+            settings=self.settings,
+            train=self.files.train_summary.read(),
+            live=self.files.evaluation.read(),
+            counters=self.counters,
+            bare=JsonFile(self.output / "bare_session.json").read(),
+            idle=(self.marks["train_end"], self.marks["bare_start"]),
+            validations=self.files.validations.read(),
+        )
+        result["stages"] = self.stages
+        result["wall_seconds"] = {stage["name"]: round(stage["seconds"], 1) for stage in self.stages}
+        result["wall_seconds"]["total"] = round(time.time() - self.started, 1)
+        result["train_start_unix_s"] = self.marks["train_start"]
+        result["idle_unix_s"] = [self.marks["train_end"], self.marks["bare_start"]]
+        result["started_unix_s"] = self.started
+        result["machine"], result["software"] = facts.machine(), facts.software()
+        durable.write_text(self.output / "summary.json", json.dumps(result, indent=2) + "\n")
+        return result
+
+    @contextmanager
+    def _stage(self, name: str, total: float = 0.0, unit: str = "") -> Iterator[None]:
+        self.display.stage(name, total, unit)
+        began = time.time()
+        yield
+        self.stages.append({"name": name, "start_s": began - self.started, "seconds": time.time() - began})
+
+    def _wait_for_end(self, child: Child, done: Callable[[], int]) -> None:
+        while child.running:
+            self._tick(waited=[child.name], done=done())
+        self.display.progress.done = done()
+
+    def _wait_until(
+        self, reached: Callable[[], bool], timeout: float, failure: str, finished: Sequence[str] = ()
+    ) -> None:
+        end = time.monotonic() + timeout
+        while not reached():
+            self._tick(finished)
+            if time.monotonic() > end:
+                raise DemoFailed(f"{failure} within {timeout:.0f} s; the logs are in {self.output / 'logs'}")
+
+    def _tick(self, finished: Sequence[str] = (), done: float | None = None, waited: Sequence[str] = ()) -> None:
+        """A moment's pause: check the processes, show where things stand."""
+        self.processes.check(finished, waited)
+        shown = self.display.progress
+        if done is not None:
+            shown.done = done
+        steps, validations = self.files.steps.read(), self.files.validations.read()
+        live = self.files.evaluation.read()
+        shown.loss = steps[-1].get("loss") if steps else None
+        shown.val_map50 = validations[-1].get("map50") if validations else None
+        shown.live_map50, shown.frames = live.get("recent_map50"), live.get("frames", {}).get("scored", 0)
+        serving = live.get("serving_version")
+        if serving is not None and serving != shown.serving:
+            self.display.say(f"version {serving} serves")
+        shown.serving, shown.fps = serving, self.files.output_rate()
+        self.display.update()
+        time.sleep(_POLL)
+
+
+def ros_args(values: dict[str, Any]) -> list[str]:
+    """Parameters as ROS arguments; JSON is YAML, so a string stays a string whatever it looks like."""
+    arguments = ["--ros-args"]
+    for name, value in values.items():
+        arguments += ["-p", f"{name}:={json.dumps(value)}"]
+    return arguments
+
+
+def _count(images: Path) -> int:
+    return sum(1 for _ in images.iterdir()) if images.is_dir() else 0

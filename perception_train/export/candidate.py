@@ -1,0 +1,147 @@
+"""From trained weights to a bundle: graph, parity proof, validation through the graph, and only then the files."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+import safetensors.torch
+import torch
+
+from perception_common import __version__
+from perception_common.errors import UserError
+from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
+from perception_infer.contract.manifest import Dataset, Input, Suppression
+from perception_infer.contract.parity import Parity, compare_detections
+from perception_infer.models import Bundle
+from perception_infer.predictor import Predictor
+
+from ..data.coco import CocoDataset
+from ..data.loader import letterboxed
+from ..models.suppression import DEFAULT
+from ..models.yolo import Yolo
+from ..training.validation import Validation, validate
+from .bundle import Graph, ModelFacts, provisional_manifest, write_bundle
+from .graph import DetectionGraph, to_onnx
+
+#: Reference images are taken until they hold this many objects (noise or empty pictures would prove nothing).
+PARITY_OBJECTS = 10
+_MAX_PARITY_IMAGES = 32
+_NO_METRICS = {"map": 0.0, "map50": 0.0, "map75": 0.0}
+
+Arrays = dict[str, npt.NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a bundle is made from, besides the weights."""
+
+    name: str
+    architecture: str
+    train: CocoDataset
+    validation: CocoDataset
+    width: int
+    height: int
+    suppression: Suppression = DEFAULT
+
+
+class Candidate:
+    """A graph made from a model; on disk only once it is proven to answer as the model does."""
+
+    def __init__(self, model: Yolo, source: Source, threads: int = 0) -> None:
+        self._source, self._threads = source, threads
+        self._weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
+        graph = DetectionGraph(model.eval(), source.suppression)
+        self.onnx = to_onnx(graph, source.width, source.height)
+        self._references = _references(graph, source)
+        self._facts = _facts(source, (0.5,) * len(source.train.classes))
+        self.manifest = provisional_manifest(self._facts, {"fp32": Graph(self.onnx, _NO_METRICS)})
+        self._backend = OnnxRuntimeBackend(self.onnx, self.manifest.variants["fp32"], threads)
+
+    def validate(self) -> Validation:
+        """Metrics on the validation set, through the exported graph and the robot's code."""
+        bundle = Bundle(Path("not-yet-written"), self.manifest)
+        return validate(Predictor(bundle, self._backend, threshold=0.0), self._source.validation)
+
+    def write(self, repository: Path, validation: Validation) -> Path:
+        """The new bundle's directory; see `write_bundle`.
+
+        Raises:
+            UserError: `prove` refuses, or the repository cannot be written.
+        """
+        self.prove()
+        facts = _facts(self._source, validation.thresholds)
+        return write_bundle(
+            repository, facts, {"fp32": Graph(self.onnx, validation.metrics())}, self._weights, self._references
+        )
+
+    def prove(self) -> Parity:
+        """How near the graph's answers are to the model's, on the reference images.
+
+        Raises:
+            UserError: they differ beyond the tolerance, or the model finds nothing that could be compared.
+        """
+        images = self._references["image"]
+        answers = [self._backend.run(np.asarray(image[None], np.uint8)) for image in images]
+        actual = {name: np.concatenate([answer[name] for answer in answers]) for name in ("boxes", "scores", "labels")}
+        expected = {name: self._references[f"fp32.{name}"] for name in actual}
+        tolerance = self.manifest.variants["fp32"].tolerance
+        parity = compare_detections(expected, actual, tolerance, self._source.suppression.iou)
+        if parity.problem is not None:
+            raise UserError(
+                f"the exported graph does not answer as the model does: {parity.problem}", fix="nothing was published"
+            )
+        if parity.objects == 0:
+            raise UserError(
+                "the model finds nothing in the reference images yet", fix="train longer; nothing was published"
+            )
+        return parity
+
+
+def _references(graph: DetectionGraph, source: Source) -> Arrays:
+    """Letterboxed validation images with at least `PARITY_OBJECTS` objects, and the model's answers."""
+    images, objects = [], 0
+    network = (source.width, source.height)
+    by_objects = sorted(range(len(source.validation.samples)), key=lambda i: -len(source.validation.samples[i].labels))
+    for index in by_objects[:_MAX_PARITY_IMAGES]:
+        images.append(letterboxed(source.validation, index, network)[0])
+        objects += len(source.validation.samples[index].labels)
+        if objects >= PARITY_OBJECTS:
+            break
+    batch = np.stack(images)
+    with torch.no_grad():
+        boxes, scores, labels = graph(torch.from_numpy(batch))
+    return {"image": batch, "fp32.boxes": boxes.numpy(), "fp32.scores": scores.numpy(), "fp32.labels": labels.numpy()}
+
+
+def _facts(source: Source, thresholds: tuple[float, ...]) -> ModelFacts:
+    return ModelFacts(
+        name=source.name,
+        task="detection",
+        architecture=source.architecture,
+        classes=source.train.classes,
+        input=Input(width=source.width, height=source.height, batch=1),
+        suppression=source.suppression,
+        thresholds=thresholds,
+        dataset=Dataset(
+            train=source.train.root.name,
+            train_sha256=source.train.sha256,
+            train_images=len(source.train.samples),
+            validation=source.validation.root.name,
+            validation_sha256=source.validation.sha256,
+            validation_images=len(source.validation.samples),
+            preset=source.train.preset,
+        ),
+        software={
+            "perception_suite": __version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "onnx": onnx.__version__,
+            "onnxruntime": onnxruntime.__version__,
+        },
+    )

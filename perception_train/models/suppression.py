@@ -1,0 +1,65 @@
+"""Non-maximum suppression with static shapes, in operations that every TensorRT builds.
+
+TensorRT for RTX has no NonMaxSuppression and no NonZero, so suppression is written as a fixed point:
+``keep = valid and not overlapped by a better kept one of the same class``, iterated. After r rounds
+the answer is exact for every chain of at most r boxes that suppress each other in turn.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from perception_infer.contract.manifest import Suppression
+
+#: As design.md fixes them: 300 candidates cost a tenth of 1,000, and three rounds leave wrong slots.
+DEFAULT = Suppression(slots=100, candidates=300, score_floor=0.001, iou=0.7, rounds=32)
+
+
+def suppress(boxes: Tensor, scores: Tensor, options: Suppression = DEFAULT) -> tuple[Tensor, Tensor, Tensor]:
+    """The best boxes of all (cell, class) pairs.
+
+    Args:
+        boxes: float32 [B, A, 4], xyxy.
+        scores: float32 [B, A, C], 0 to 1.
+
+    Returns:
+        boxes float32 [B, K, 4], scores float32 [B, K] descending, labels int32 [B, K]; an empty slot
+        has box 0, score 0 and label -1.
+    """
+    batch, count, classes = scores.shape
+    candidates = min(options.candidates, count * classes)
+    best, index = scores.reshape(batch, count * classes).topk(candidates, dim=1)
+    cell = torch.div(index, classes, rounding_mode="trunc")
+    label = (index - cell * classes).to(torch.int32)
+    box = boxes.gather(1, cell[..., None].expand(batch, candidates, 4))
+
+    low = torch.maximum(box[:, :, None, :2], box[:, None, :, :2])
+    high = torch.minimum(box[:, :, None, 2:], box[:, None, :, 2:])
+    size = (high - low).clamp(min=0.0)
+    overlap = size[..., 0] * size[..., 1]
+    area = (box[..., 2] - box[..., 0]).clamp(min=0.0) * (box[..., 3] - box[..., 1]).clamp(min=0.0)
+    union = area[:, :, None] + area[:, None, :] - overlap
+    # overlap > iou * union, without a division by an empty union.
+    clash = (overlap > options.iou * union).float() * (label[:, :, None] == label[:, None, :]).float()
+    # Row i holds which better candidates (columns j < i) suppress candidate i.
+    better = torch.ones(candidates, candidates, dtype=torch.float32, device=box.device).tril(-1)
+    clash = clash * better
+    valid = (best > options.score_floor).float()[..., None]
+    keep = valid
+    for _ in range(options.rounds):
+        keep = valid * (torch.matmul(clash, keep) < 0.5).float()
+
+    score = best * keep[..., 0]
+    slots = min(options.slots, candidates)
+    score, order = score.topk(slots, dim=1)
+    box = box.gather(1, order[..., None].expand(batch, slots, 4))
+    filled = score > 0.0
+    box = box * filled.float()[..., None]
+    label = torch.where(filled, label.gather(1, order), torch.full_like(order, -1).to(torch.int32))
+    if slots < options.slots:
+        missing = options.slots - slots
+        box = torch.cat((box, box.new_zeros(batch, missing, 4)), 1)
+        score = torch.cat((score, score.new_zeros(batch, missing)), 1)
+        label = torch.cat((label, torch.full((batch, missing), -1, dtype=torch.int32, device=label.device)), 1)
+    return box, score, label

@@ -1,0 +1,142 @@
+"""Our YOLO: anchor-free, multi-scale, one-stage, trained from scratch.
+
+Follows, and is written from, the papers: CSPNet (Wang et al. 2020) and ELAN (Wang et al. 2022) for the
+blocks, FPN (Lin et al. 2017) and PANet (Liu et al. 2018) for the neck, YOLOX (Ge et al. 2021) for the
+decoupled anchor-free head, Generalized Focal Loss (Li et al. 2020) for distances as distributions, and
+TOOD (Feng et al. 2021) for the assignment (`perception_train.models.assign`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from .blocks import ConvBlock, CrossStage, PyramidPooling
+from .losses import DetectionLoss, Targets
+
+#: Pixels of the network input per cell, for each level of the pyramid.
+STRIDES = (8, 16, 32)
+#: Distances are distributions over 0 … BINS - 1 cells.
+BINS = 16
+
+
+@dataclass(frozen=True)
+class Size:
+    """Channels at strides 2, 4, 8, 16, 32; residual units per stage; channels of the head's branches."""
+
+    channels: tuple[int, int, int, int, int]
+    depths: tuple[int, int, int, int]
+    neck_depth: int
+    box_channels: int
+    class_channels: int
+
+
+SIZES = {
+    "n": Size((16, 32, 64, 128, 256), (1, 1, 1, 1), 1, 48, 48),
+    "s": Size((32, 64, 128, 256, 512), (1, 1, 1, 1), 1, 64, 96),
+}
+
+
+class Yolo(nn.Module):
+    """Detector of ``classes`` classes.
+
+    ``forward`` takes float [B, 3, H, W], 0 to 1, RGB, with sides that are multiples of 32, and gives
+    raw predictions [B, 4 * BINS + classes, A] over all cells of all levels.
+    """
+
+    stride = STRIDES[-1]
+
+    def __init__(self, classes: int, size: Size) -> None:
+        super().__init__()
+        self.classes = classes
+        c2, c4, c8, c16, c32 = size.channels
+        d4, d8, d16, d32 = size.depths
+        self.stem = nn.Sequential(ConvBlock(3, c2, 3, 2), ConvBlock(c2, c4, 3, 2), CrossStage(c4, c4, d4))
+        self.stage8 = nn.Sequential(ConvBlock(c4, c8, 3, 2), CrossStage(c8, c8, d8))
+        self.stage16 = nn.Sequential(ConvBlock(c8, c16, 3, 2), CrossStage(c16, c16, d16))
+        self.stage32 = nn.Sequential(ConvBlock(c16, c32, 3, 2), CrossStage(c32, c32, d32), PyramidPooling(c32, c32))
+        self.up = nn.Upsample(scale_factor=2.0, mode="nearest")
+        depth = size.neck_depth
+        self.top_down16 = CrossStage(c32 + c16, c16, depth, shortcut=False)
+        self.top_down8 = CrossStage(c16 + c8, c8, depth, shortcut=False)
+        self.down8 = ConvBlock(c8, c8, 3, 2)
+        self.bottom_up16 = CrossStage(c8 + c16, c16, depth, shortcut=False)
+        self.down16 = ConvBlock(c16, c16, 3, 2)
+        self.bottom_up32 = CrossStage(c16 + c32, c32, depth, shortcut=False)
+        levels = (c8, c16, c32)
+        self.box_heads = nn.ModuleList(_branch(c, size.box_channels, 4 * BINS) for c in levels)
+        self.class_heads = nn.ModuleList(_branch(c, size.class_channels, classes) for c in levels)
+        self.criterion = DetectionLoss(classes, BINS)
+        self._start_biases()
+
+    def forward(self, images: Tensor) -> Tensor:
+        f8 = self.stage8(self.stem(images))
+        f16 = self.stage16(f8)
+        f32 = self.stage32(f16)
+        t16 = self.top_down16(torch.cat((self.up(f32), f16), 1))
+        p8 = self.top_down8(torch.cat((self.up(t16), f8), 1))
+        p16 = self.bottom_up16(torch.cat((self.down8(p8), t16), 1))
+        p32 = self.bottom_up32(torch.cat((self.down16(p16), f32), 1))
+        levels = [
+            torch.cat((box(x), score(x)), 1).flatten(2)
+            for x, box, score in zip((p8, p16, p32), self.box_heads, self.class_heads, strict=True)
+        ]
+        return torch.cat(levels, 2)
+
+    def decode(self, raw: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Boxes float32 [B, A, 4], xyxy in network pixels, and class probabilities float32 [B, A, classes].
+
+        Everything here is float32 in every precision: in half, coordinates move by half a pixel.
+        """
+        raw = raw.float()
+        distances = expected_distances(raw[:, : 4 * BINS].transpose(1, 2), BINS)
+        centers, strides = anchors(height, width, raw.device)
+        boxes = distances_to_boxes(centers, distances, strides)
+        return boxes, raw[:, 4 * BINS :].transpose(1, 2).sigmoid()
+
+    def loss(self, raw: Tensor, targets: Targets, height: int, width: int) -> dict[str, Tensor]:
+        """The parts of the loss (already weighted; their sum is minimised)."""
+        raw = raw.float().transpose(1, 2)
+        centers, strides = anchors(height, width, raw.device)
+        return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
+
+    def _start_biases(self) -> None:
+        # A rare-object prior per cell keeps the first steps from drowning in background (RetinaNet, 4.1).
+        for head, stride in zip(self.class_heads, STRIDES, strict=True):
+            prior = 5 / self.classes / (640 / stride) ** 2
+            nn.init.constant_(head[-1].bias, math.log(prior / (1 - prior)))
+        for head in self.box_heads:
+            nn.init.constant_(head[-1].bias, 1.0)
+
+
+def anchors(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Cell centres float32 [A, 2] (x, y) in network pixels and strides float32 [A, 1], level by level."""
+    centers, strides = [], []
+    for stride in STRIDES:
+        y = (torch.arange(height // stride, device=device, dtype=torch.float32) + 0.5) * stride
+        x = (torch.arange(width // stride, device=device, dtype=torch.float32) + 0.5) * stride
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), -1).reshape(-1, 2)
+        centers.append(grid)
+        strides.append(torch.full((len(grid), 1), float(stride), device=device))
+    return torch.cat(centers), torch.cat(strides)
+
+
+def expected_distances(logits: Tensor, bins: int) -> Tensor:
+    """Expected left, top, right, bottom distances [B, A, 4] in cells, of logits [B, A, 4 * bins]."""
+    batch, count, _ = logits.shape
+    steps = torch.arange(bins, dtype=torch.float32, device=logits.device)
+    return (logits.reshape(batch, count, 4, bins).softmax(-1) * steps).sum(-1)
+
+
+def distances_to_boxes(centers: Tensor, distances: Tensor, strides: Tensor) -> Tensor:
+    """xyxy [B, A, 4] in pixels."""
+    low = centers - distances[..., :2] * strides
+    high = centers + distances[..., 2:] * strides
+    return torch.cat((low, high), -1)
+
+
+def _branch(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    return nn.Sequential(ConvBlock(inputs, hidden, 3), ConvBlock(hidden, hidden, 3), nn.Conv2d(hidden, outputs, 1))

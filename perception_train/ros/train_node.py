@@ -1,0 +1,187 @@
+"""train_node: trains in a process of its own, publishes metrics, and announces every exported bundle. Wiring only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rclpy.clock import Clock, ClockType
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from std_msgs.msg import Float64
+from std_srvs.srv import Trigger
+from vision_msgs.msg import VisionInfo
+
+from perception_common import durable
+from perception_common.errors import UserError
+from perception_common.ros import qos
+from perception_common.ros.diagnostics import ERROR, OK, Diagnostics
+from perception_common.ros.node import run
+from perception_common.ros.parameters import NodeParameters
+
+from ..data.coco import CocoDataset
+from ..training.process import TrainingProcess
+from .params import TrainNodeParams
+
+_SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+_METRICS = {
+    "step": ("loss", "loss_box", "loss_cls", "loss_dfl", "lr", "images_per_second", "progress"),
+    "validation": ("map", "map50", "map75"),
+}
+_POLL_SECONDS = 0.1
+
+
+class TrainNode(LifecycleNode):
+    """Configure checks datasets and directories, activate trains, deactivate pauses, cleanup ends with a checkpoint."""
+
+    def __init__(self) -> None:
+        super().__init__("train_node")
+        self._params = NodeParameters(self, TrainNodeParams)
+        self._process: TrainingProcess | None = None
+        self._values: dict[str, Any] = {"state": "unconfigured", "last_error": ""}
+        # Ordinary publishers: a lifecycle publisher would lose what is sent while inactive.
+        self._checkpoint = Node.create_publisher(self, VisionInfo, "checkpoint", qos.LATCHED)
+        self._metrics = {
+            name: Node.create_publisher(self, Float64, f"metrics/{name}", qos.RESULTS)
+            for names in _METRICS.values()
+            for name in names
+        }
+        self._diagnostics = Diagnostics(self, "perception_train", self._report)
+        # Real time: simulated time may not run yet.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._poller = self.create_timer(_POLL_SECONDS, self._poll, clock=steady)
+        self._service = self.create_service(Trigger, "~/export", self._on_export)
+        self._starting = False
+        if self._params.value.autostart:
+            self._starter = self.create_timer(0.0, self._start, clock=steady)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check what can be checked before the first step."""
+        params = self._params.value
+        try:
+            params.require_usable()
+            train, validation = (CocoDataset.open(Path(path)) for path in (params.dataset, params.validation))
+            validation.require_classes(train.classes, "training dataset")
+            for directory in (params.run_directory, params.model_root):
+                durable.ensure_writable(Path(directory))
+        except UserError as error:
+            self._values["last_error"] = str(error)
+            # At autostart the process ends with this line; told once is enough.
+            if not self._starting:
+                self.get_logger().error(str(error))
+            return _FAILURE
+        self._params.lock()
+        self._values |= {"state": "inactive", "last_error": ""}
+        self.get_logger().info(
+            f"{len(train.samples)} images to train on, {len(validation.samples)} to validate, "
+            f"classes: {', '.join(train.classes)}"
+        )
+        return _SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start training, or go on with it."""
+        if self._process is None:
+            self._process = TrainingProcess(self._params.value)
+        else:
+            self._process.go()
+        self._values["state"] = "training"
+        return _SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Pause; nothing is lost."""
+        if self._process is not None:
+            self._process.pause()
+        self._values["state"] = "paused"
+        return _SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End the training process; its checkpoint stays."""
+        self.close()
+        self._values["state"] = "unconfigured"
+        self._params.lock(False)
+        return _SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End the training process."""
+        return self.on_cleanup(state)
+
+    def close(self) -> None:
+        """End the training process, if there is one."""
+        if self._process is not None:
+            self._process.close()
+            self._process = None
+
+    def _start(self) -> None:
+        self.destroy_timer(self._starter)
+        self._starting = True
+        if self.trigger_configure() != _SUCCESS or self.trigger_activate() != _SUCCESS:
+            raise UserError(self._values["last_error"] or "the node could not be started")
+        self._starting = False
+
+    def _poll(self) -> None:
+        while self._process is not None and not self._process.events.empty():
+            self._on_event(self._process.events.get())
+
+    def _on_event(self, event: Mapping[str, Any]) -> None:
+        kind = event["event"]
+        for name in _METRICS.get(kind, ()):
+            self._values[name] = event[name]
+            self._metrics[name].publish(Float64(data=float(event[name])))
+        if kind == "step":
+            self._values["step"] = event["step"]
+        elif kind == "start":
+            self.get_logger().info(
+                f"training from step {event['step']} in {event['precision']}, {event['parameters']:,} parameters"
+            )
+        elif kind == "validation":
+            self.get_logger().info(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
+        elif kind == "export":
+            self._announce(event)
+        elif kind == "refused":
+            self.get_logger().warning(f"step {event['step']}: {event['message']}")
+        elif kind == "done":
+            self._values["state"] = str(event["state"])
+            self.get_logger().info(
+                f"training {event['state']} after {event['steps']} steps; versions {event['versions']}"
+            )
+        elif kind == "error" or (kind == "exit" and event["status"] and not self._values["last_error"]):
+            self._fail(
+                event.get("message") or f"the training process ended with status {event['status']}; see trainer.log"
+            )
+
+    def _fail(self, reason: str) -> None:
+        self._values |= {"state": "failed", "last_error": reason}
+        self.get_logger().error(f"training failed: {reason}")
+
+    def _announce(self, event: Mapping[str, Any]) -> None:
+        message = VisionInfo(method=event["name"], database_location=event["uri"], database_version=event["version"])
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._checkpoint.publish(message)
+        self._values["version"] = event["version"]
+        self.get_logger().info(f"announced {event['name']} v{event['version']}: mAP50 {event['map50']:.3f}")
+
+    def _on_export(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+        response.success = self._process is not None and self._values["state"] == "training"
+        response.message = (
+            "a bundle follows after the present step"
+            if response.success
+            else f"nothing to export: {self._values['state']}"
+        )
+        if response.success and self._process is not None:
+            self._process.export()
+        return response
+
+    def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
+        failed = self._values["last_error"]
+        return (ERROR, failed, self._values) if failed else (OK, str(self._values["state"]), self._values)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until it is stopped."""
+    return run(TrainNode, "train_node", args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

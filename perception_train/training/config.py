@@ -1,0 +1,73 @@
+"""What a training run is told: declared once, for the command and for the node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perception_common.errors import UserError
+from perception_common.params import param
+
+from ..data.augment import AugmentParams
+from ..models import BUILDERS
+from ..models.yolo import STRIDES
+
+
+@dataclass(frozen=True)
+class TrainParams(AugmentParams):
+    """Parameters of a training run (`perception-train run` and `train_node`)."""
+
+    dataset: str = param("", "directory of the training dataset")
+    validation: str = param("", "directory of the validation dataset")
+    run_directory: str = param("runs/train", "where checkpoints, curves and the summary of this run go")
+    model_root: str = param("models", "model repository into which bundles are exported")
+    model: str = param("detector", "name of the model in the repository")
+    architecture: str = param("yolo_n", "network architecture", choices=tuple(BUILDERS))
+    width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
+    height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
+    batch: int = param(16, "images per step", minimum=1, maximum=1024)
+    minutes: float = param(10.0, "time budget; the learning rate ends its decay with it (0: no limit)", minimum=0.0)
+    steps: int = param(0, "step budget; with both budgets the nearer end counts (0: no limit)", minimum=0)
+    exports: int = param(4, "bundles to export, evenly over the budget, the last at its end", minimum=1, maximum=1000)
+    validations: int = param(
+        8, "validations, evenly over the budget; exports happen at some of them", minimum=1, maximum=1000
+    )
+    learning_rate: float = param(0.002, "peak learning rate of AdamW", minimum=1e-7, maximum=1.0)
+    weight_decay: float = param(0.05, "weight decay of convolution weights", minimum=0.0, maximum=1.0)
+    warmup_steps: int = param(100, "steps over which the learning rate rises", minimum=0)
+    clip_norm: float = param(10.0, "largest norm of the gradient", minimum=0.01)
+    ema_decay: float = param(
+        0.998, "decay of the averaged weights, ramped as (1 + t) / (10 + t)", minimum=0.0, maximum=0.99999
+    )
+    mosaic_share: float = param(0.5, "mosaic is on during this first share of the budget", minimum=0.0, maximum=1.0)
+    precision: str = param(
+        "auto", "arithmetic of the forward pass; auto times both and takes the faster", choices=("auto", "fp32", "bf16")
+    )
+    threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
+    seed: int = param(1, "seed of initial weights, order and augmentation", minimum=0)
+    cache_mb: int = param(2048, "memory for decoded images", minimum=0)
+    checkpoint_seconds: float = param(30.0, "time between checkpoints", minimum=1.0)
+    resume: bool = param(True, "go on from the last checkpoint of the run directory when it has one")
+
+    def require_usable(self) -> None:
+        """Check what single ranges cannot.
+
+        Raises:
+            UserError: a dataset is not named, no budget is given, or a side is no multiple of the stride.
+        """
+        for name in ("dataset", "validation"):
+            if not getattr(self, name):
+                raise UserError(
+                    f"no {name} is given", fix=f"set {name} to a directory made with `perception-sim generate`"
+                )
+        if self.minutes == 0 and self.steps == 0:
+            raise UserError("no budget is given", fix="set minutes or steps above 0")
+        for name in ("width", "height"):
+            if getattr(self, name) % STRIDES[-1]:
+                raise UserError(
+                    f"{name} {getattr(self, name)} is no multiple of {STRIDES[-1]}", fix="choose the nearest multiple"
+                )
+        if self.exports > self.validations:
+            raise UserError(
+                f"{self.exports} exports need at least as many validations ({self.validations})",
+                fix="raise validations",
+            )

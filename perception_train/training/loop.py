@@ -1,0 +1,367 @@
+"""The training loop: set up, fit, validate, export, save. Knows nothing of ROS or terminals."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from perception_common import durable
+from perception_common.errors import UserError
+from perception_infer.contract.manifest import MANIFEST_NAME
+
+from ..data.coco import CocoDataset
+from ..data.loader import Batch, TrainLoader, letterboxed
+from ..export.candidate import Candidate, Source
+from ..models import build_model
+from ..models.yolo import Yolo
+from . import checkpoint
+from .config import TrainParams
+from .ema import WeightAverage, with_precise_statistics
+from .records import Records
+from .schedule import Schedule
+from .validation import Validation
+
+Event = dict[str, Any]
+_STATISTICS_BATCHES = 24
+_PROBE_STEPS = 3
+_REPORT_SECONDS = 1.0
+
+
+class Trainer:
+    """One training run in one directory.
+
+    Args:
+        params: what to train.
+        listen: receives events: ``start``, ``step`` (about once a second), ``validation``, ``export``
+            (a bundle is in the repository), ``refused`` (a candidate was not fit), ``checkpoint`` and ``done``;
+            each has its name under ``event``.
+
+    Raises:
+        UserError: datasets, parameters or the run directory are not usable.
+    """
+
+    def __init__(self, params: TrainParams, listen: Callable[[Event], None]) -> None:
+        params.require_usable()
+        self.params, self._listen = params, listen
+        self._run, self._repository = Path(params.run_directory), Path(params.model_root)
+        self._train = CocoDataset.open(Path(params.dataset))
+        self._validation = CocoDataset.open(Path(params.validation))
+        self._validation.require_classes(self._train.classes, "training dataset")
+        durable.ensure_writable(self._run)
+        durable.ensure_writable(self._repository)
+        if params.threads:
+            torch.set_num_threads(params.threads)
+        self._stop, self._go, self._export_now = threading.Event(), threading.Event(), threading.Event()
+        self._go.set()
+        self._network = (params.width, params.height)
+        self._schedule = Schedule(params)
+        self._elapsed, self._step = 0.0, 0
+        self._last_validation: Validation | None = None
+        self._records = Records(self._run)
+        self._source = Source(
+            params.model, params.architecture, self._train, self._validation, params.width, params.height
+        )
+
+    def stop(self) -> None:
+        """End after the present step, with a checkpoint; the run can be resumed."""
+        self._stop.set()
+        self._go.set()
+
+    def pause(self, paused: bool = True) -> None:
+        """Wait before the next step, or go on; the time spent waiting is not counted."""
+        self._go.clear() if paused else self._go.set()
+
+    def export(self) -> None:
+        """Validate and export after the present step."""
+        self._export_now.set()
+
+    def fit(self) -> Event:
+        """Train to the end of the budget (or `stop`) and return the summary."""
+        with self._locked():
+            self._set_up()
+            self._loop()
+            return self._finish()
+
+    def export_checkpoint(self) -> tuple[int, Validation]:
+        """Export the run's last checkpoint without training; its new version and metrics.
+
+        Raises:
+            UserError: the run has no checkpoint, or its model is not fit to be published.
+        """
+        with self._locked():
+            self._set_up()
+            if self._step == 0:
+                raise UserError(
+                    "the run has no checkpoint", where=self._run, fix="train first, with `perception-train run`"
+                )
+            candidate = self._candidate()
+            result = candidate.validate()
+            return self._publish(candidate, result), result
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            with FileLock(self._run / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UserError(
+                "another training run uses the directory", where=self._run, fix="choose another run_directory"
+            ) from error
+
+    # -- set up -----------------------------------------------------------------------------------
+
+    def _set_up(self) -> None:
+        p = self.params
+        torch.manual_seed(p.seed)
+        self._model = build_model(p.architecture, len(self._train.classes)).to(memory_format=torch.channels_last)
+        self._average = WeightAverage(self._model, p.ema_decay)
+        self._optimizer = _optimizer(self._model, p)
+        self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20)
+        state = checkpoint.load(self._run) if p.resume else None
+        if state is not None:
+            self._restore(state)
+            self._records.keep_until(self._step)
+        else:
+            self._records.clear()
+            self._bf16 = self._choose_precision()
+        self._emit(
+            "start",
+            step=self._step,
+            classes=list(self._train.classes),
+            images=len(self._train.samples),
+            validation_images=len(self._validation.samples),
+            precision="bf16" if self._bf16 else "fp32",
+            parameters=sum(x.numel() for x in self._model.parameters()),
+            resumed=state is not None,
+        )
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        p = self.params
+        for name, now in (
+            ("architecture", p.architecture),
+            ("classes", list(self._train.classes)),
+            ("network", list(self._network)),
+        ):
+            if state[name] != now:
+                what = "class names differ" if name == "classes" else f"{name} differs"
+                raise UserError(
+                    f"{what} between checkpoint ({state[name]}) and this run ({now})",
+                    where=self._run / checkpoint.LAST,
+                    fix="choose another run_directory, or set resume to false",
+                )
+        self._model.load_state_dict(state["model"])
+        self._average.model.load_state_dict(state["average"])
+        self._average.updates = state["average_updates"]
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._step, self._elapsed, self._bf16 = state["step"], state["elapsed"], state["bf16"]
+        self._schedule.milestone = state["milestone"]
+        self._records.versions = list(state["versions"])
+
+    def _choose_precision(self) -> bool:
+        """Whether bf16 is the faster here; measured on a copy of the model, with real batches."""
+        if self.params.precision != "auto":
+            return self.params.precision == "bf16"
+        batch = self._loader.batch(0, False)
+        probe = build_model(self.params.architecture, len(self._train.classes)).to(memory_format=torch.channels_last)
+        seconds = {}
+        for bf16 in (False, True):
+            for attempt in range(_PROBE_STEPS):
+                start = time.perf_counter()
+                self._losses(probe, batch, bf16)["total"].backward()  # type: ignore[no-untyped-call]
+                seconds[bf16] = (
+                    time.perf_counter() - start if attempt == 0 else min(seconds[bf16], time.perf_counter() - start)
+                )
+        return seconds[True] < seconds[False]
+
+    # -- fit --------------------------------------------------------------------------------------
+
+    def _loop(self) -> None:
+        if self._schedule.over(self._step, self._elapsed):
+            return
+        stream = self._loader.stream(self._step, lambda step: self._schedule.mosaic(step, self._elapsed))
+        saved = reported = time.monotonic()
+        meter = _Meter(self.params.batch)
+        try:
+            while not self._stop.is_set() and not self._schedule.over(self._step, self._elapsed):
+                begin = time.monotonic()
+                losses, rate = self._train_step(next(stream))
+                self._step += 1
+                self._elapsed += time.monotonic() - begin
+                meter.add(losses, time.monotonic() - begin)
+                due = self._schedule.due(self._step, self._elapsed)
+                if time.monotonic() - reported >= _REPORT_SECONDS or due:
+                    reported = time.monotonic()
+                    self._report(meter.take(), rate)
+                if due or self._export_now.is_set():
+                    begin = time.monotonic()
+                    self._milestone(
+                        self._schedule.pass_milestone(self._step, self._elapsed) or self._export_now.is_set()
+                    )
+                    self._export_now.clear()
+                    self._elapsed += time.monotonic() - begin
+                if time.monotonic() - saved >= self.params.checkpoint_seconds:
+                    self._save()
+                    saved = time.monotonic()
+                while not self._go.wait(0.2) and not self._stop.is_set():
+                    pass
+        finally:
+            stream.close()
+
+    def _train_step(self, batch: Batch) -> tuple[dict[str, float], float]:
+        rate = self._schedule.rate(self._step, self._elapsed)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        losses = self._losses(self._model.train(), batch, self._bf16)
+        self._optimizer.zero_grad(set_to_none=True)
+        losses["total"].backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.params.clip_norm)
+        self._optimizer.step()
+        self._average.update(self._model)
+        values = {name: float(value.detach()) for name, value in losses.items()}
+        if not math.isfinite(values["total"]):
+            raise UserError(
+                f"the loss became {values['total']} at step {self._step}",
+                where=self._run,
+                fix="lower learning_rate and start again: the last checkpoint is from before",
+            )
+        return values, rate
+
+    def _losses(self, model: Yolo, batch: Batch, bf16: bool) -> dict[str, Tensor]:
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            raw = model(batch.input())
+        losses = model.loss(raw, batch.targets, self.params.height, self.params.width)
+        return losses | {"total": torch.stack(list(losses.values())).sum()}
+
+    def _milestone(self, export: bool) -> None:
+        candidate = self._candidate()
+        result = self._last_validation = candidate.validate()
+        try:
+            version = self._publish(candidate, result) if export else None
+        except UserError as error:
+            # A candidate that is not fit to be published costs nothing but itself: training goes on.
+            version = None
+            self._emit("refused", step=self._step, message=str(error))
+        row = dict(step=self._step, seconds=round(self._elapsed, 2), version=version, **result.metrics())
+        self._records.validation(row)
+        self._emit("validation", ap50=result.ap50, images=result.images, **row)
+        if version is not None:
+            self._save()
+
+    def _candidate(self) -> Candidate:
+        precise = with_precise_statistics(self._average.model, self._statistics_batches(), self._bf16)
+        assert isinstance(precise, Yolo)
+        return Candidate(precise, self._source, self.params.threads)
+
+    def _publish(self, candidate: Candidate, result: Validation) -> int:
+        directory = candidate.write(self._repository, result)
+        version = int(directory.name)
+        self._records.versions.append(version)
+        uri = (directory / MANIFEST_NAME).resolve().as_uri()
+        self._emit("export", name=self.params.model, version=version, uri=uri, **result.metrics())
+        return version
+
+    def _statistics_batches(self) -> Iterator[Tensor]:
+        """Training images as the robot will see them, without augmentation."""
+        rng = np.random.default_rng(self.params.seed)
+        count = min(_STATISTICS_BATCHES * self.params.batch, len(self._train.samples))
+        chosen = rng.choice(len(self._train.samples), count, replace=False)
+        for start in range(0, count, self.params.batch):
+            images = [
+                letterboxed(self._train, int(i), self._network)[0] for i in chosen[start : start + self.params.batch]
+            ]
+            yield torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255.0)
+
+    # -- report and save --------------------------------------------------------------------------
+
+    def _report(self, means: dict[str, float], rate: float) -> None:
+        row = dict(
+            step=self._step,
+            seconds=round(self._elapsed, 2),
+            epoch=round(self._step / self._loader.steps_per_epoch, 3),
+            loss=means["total"],
+            loss_box=means["box"],
+            loss_cls=means["cls"],
+            loss_dfl=means["dfl"],
+            lr=rate,
+            images_per_second=means["images_per_second"],
+        )
+        self._records.step(row)
+        self._emit("step", progress=self._schedule.progress(self._step, self._elapsed), **row)
+
+    def _save(self) -> None:
+        checkpoint.save(
+            self._run,
+            {
+                "model": self._model.state_dict(),
+                "average": self._average.model.state_dict(),
+                "average_updates": self._average.updates,
+                "optimizer": self._optimizer.state_dict(),
+                "step": self._step,
+                "elapsed": self._elapsed,
+                "bf16": self._bf16,
+                "milestone": self._schedule.milestone,
+                "versions": self._records.versions,
+                "architecture": self.params.architecture,
+                "classes": list(self._train.classes),
+                "network": list(self._network),
+                "params": dataclasses.asdict(self.params),
+            },
+        )
+        self._emit("checkpoint", step=self._step)
+
+    def _finish(self) -> Event:
+        self._save()
+        finished = self._schedule.over(self._step, self._elapsed)
+        summary = self._records.summarise("done" if finished else "stopped", self._step, self._elapsed)
+        result = self._last_validation
+        if result is not None:
+            summary |= {
+                "per_class_ap50": result.ap50,
+                "thresholds": dict(zip(self._train.classes, result.thresholds, strict=True)),
+            }
+        self._records.write_summary(summary)
+        self._emit("done", **summary)
+        return summary
+
+    def _emit(self, event: str, **values: Any) -> None:
+        self._listen({"event": event, **values})
+
+
+class _Meter:
+    """Mean losses and images per second since the last report."""
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._sums: dict[str, float] = {}
+        self._steps, self._seconds = 0, 0.0
+
+    def add(self, losses: dict[str, float], seconds: float) -> None:
+        for name, value in losses.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        self._steps += 1
+        self._seconds += seconds
+
+    def take(self) -> dict[str, float]:
+        means = {name: value / self._steps for name, value in self._sums.items()}
+        means["images_per_second"] = self._steps * self._batch / max(self._seconds, 1e-9)
+        self._sums, self._steps, self._seconds = {}, 0, 0.0
+        return means
+
+
+def _optimizer(model: Yolo, p: TrainParams) -> torch.optim.Optimizer:
+    """AdamW; biases and normalisation are not decayed."""
+    weights = [x for x in model.parameters() if x.ndim > 1]
+    others = [x for x in model.parameters() if x.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": p.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=p.learning_rate, betas=(0.9, 0.999), fused=True)

@@ -1,0 +1,79 @@
+"""Write config/*.yaml from the parameter declarations in the code (`make config`).
+
+One file per node (a ROS parameter file) and per command (for `--config`): every parameter with its default, its type,
+its limits and what it does. Edit copies, not these files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from perception_common.params import reference_yaml
+from perception_infer.commands.doctor import DoctorParams
+from perception_infer.commands.run import RunParams
+from perception_infer.commands.verify import VerifyParams
+from perception_infer.ros.evaluate_node import EvaluateParams as EvaluateNodeParams
+from perception_infer.ros.infer_params import InferParams
+from perception_sim.params import GenerateParams, SimCameraParams, ViewParams
+from perception_train.cli import EvaluateParams, ExportParams
+from perception_train.demo.settings import DemoParams
+from perception_train.ros.params import TrainNodeParams
+from perception_train.training.config import TrainParams
+
+CONFIG = Path(__file__).resolve().parent.parent / "config"
+NODES: dict[str, type] = {
+    "evaluate_node": EvaluateNodeParams,
+    "infer_node": InferParams,
+    "sim_camera_node": SimCameraParams,
+    "train_node": TrainNodeParams,
+}
+COMMANDS: dict[str, type] = {
+    "demo": DemoParams,
+    "perception-infer-doctor": DoctorParams,
+    "perception-infer-run": RunParams,
+    "perception-infer-verify": VerifyParams,
+    "perception-sim-generate": GenerateParams,
+    "perception-sim-view": ViewParams,
+    "perception-train-evaluate": EvaluateParams,
+    "perception-train-export": ExportParams,
+    "perception-train-run": TrainParams,
+}
+
+
+def contents() -> dict[Path, str]:
+    """What each file has to hold."""
+    files = {CONFIG / f"{node}.yaml": reference_yaml(params, node) for node, params in NODES.items()}
+    return files | {CONFIG / f"{command}.yaml": reference_yaml(params) for command, params in COMMANDS.items()}
+
+
+def stale() -> list[str]:
+    """The names of files that differ from the code, are missing, or describe something that is gone."""
+    wanted = contents()
+    differ = {path.name for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
+    return sorted(differ | {path.name for path in CONFIG.glob("*.yaml") if path not in wanted})
+
+
+def main() -> int:
+    """Write the files, or with ``--check`` only say which are out of date."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="write nothing; exit status 1 when a file is out of date")
+    old = stale()
+    if parser.parse_args().check:
+        if old:
+            print(f"out of date: {', '.join(old)}: run `make config`", file=sys.stderr)
+        return 1 if old else 0
+    wanted = contents()
+    for name in old:
+        path = CONFIG / name
+        if path in wanted:
+            path.write_text(wanted[path], encoding="utf-8")
+        else:
+            path.unlink()
+        print(f"config: {'wrote' if path in wanted else 'removed'} {path.relative_to(CONFIG.parent)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

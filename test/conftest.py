@@ -1,0 +1,158 @@
+"""What every test session shares: a ROS domain of its own, the transport setting, and processes that surely end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from perception_common.ros import dds
+
+# Seconds between SIGINT, SIGTERM and SIGKILL.
+PATIENCE = 5.0
+
+
+def free_domain() -> int:
+    """A ROS domain whose discovery port nobody on this machine listens on; sessions start their search apart."""
+    start = os.getpid() % 101
+    for domain in (1 + (start + offset) % 101 for offset in range(101)):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+            probe.bind(("", 7400 + 250 * domain))
+            return domain
+    raise pytest.UsageError("every ROS domain from 1 to 101 is in use on this machine")
+
+
+def pytest_configure() -> None:
+    """Before anything imports rclpy: talk to this session's processes only, and to none on other machines."""
+    os.environ["ROS_DOMAIN_ID"] = str(free_domain())
+    if os.environ.get("ROS_DISTRO") == "humble":
+        os.environ["ROS_LOCALHOST_ONLY"] = "1"
+    else:
+        os.environ.pop("ROS_LOCALHOST_ONLY", None)
+        os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
+    os.environ.setdefault("MUJOCO_GL", "egl")
+    os.environ["PYTHONUNBUFFERED"] = "1"
+    dds.enable()
+
+
+class Processes:
+    """Starts programs in process groups of their own, with their output in files.
+
+    Args:
+        folder: where logs go (ROS's own, too).
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._started: list[tuple[subprocess.Popen[bytes], Path]] = []
+
+    def start(
+        self, command: Sequence[object], name: str | None = None, env: Mapping[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start a program; ``env`` is added to this session's environment."""
+        words = [str(word) for word in command]
+        log = self.folder / f"{len(self._started)}-{name or Path(words[0]).name}.log"
+        environment = os.environ | {"ROS_LOG_DIR": str(self.folder / "ros")} | dict(env or {})
+        with log.open("wb") as output:
+            # A session of its own, and with it a process group: Python 3.10 has no `process_group`.
+            process = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+        self._started.append((process, log))
+        return process
+
+    def python(self, module: str, *arguments: object, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start ``python -m module`` with this interpreter."""
+        return self.start([sys.executable, "-m", module, *arguments], name=module.rpartition(".")[2], env=env)
+
+    def node(
+        self, module: str, env: Mapping[str, str] | None = None, namespace: str = "", **parameters: object
+    ) -> subprocess.Popen[bytes]:
+        """Start a node's module with ROS parameters."""
+        words = ["-r", f"__ns:=/{namespace.strip('/')}"] if namespace else []
+        for name, value in parameters.items():
+            words += ["-p", f"{name}:={value}"]
+        return self.python(module, *(["--ros-args", *words] if words else []), env=env)
+
+    def log(self, process: subprocess.Popen[bytes]) -> str:
+        """What a process has written so far."""
+        return next(path for known, path in self._started if known is process).read_text(errors="replace")
+
+    def logs(self) -> list[tuple[str, str]]:
+        """Every log as (file name, text)."""
+        return [(path.name, path.read_text(errors="replace")) for _, path in self._started]
+
+    def stop(self, process: subprocess.Popen[bytes], patience: float = PATIENCE) -> int:
+        """End a process and its children, gently first; its exit status."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is not None:
+                break
+            self._signal(process, number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(patience)
+        # Children that outlived it.
+        self._signal(process, signal.SIGKILL)
+        return process.wait()
+
+    def stop_all(self) -> None:
+        """End everything; what runs is told at once, so that the waiting adds up to one process's."""
+        running = [process for process, _ in self._started if process.poll() is None]
+        for process in running:
+            self._signal(process, signal.SIGINT)
+        end = time.monotonic() + PATIENCE
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, end - time.monotonic()))
+        for process, _ in self._started:
+            self.stop(process)
+
+    @staticmethod
+    def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+
+
+@pytest.fixture
+def processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
+    """Programs for one test; all are ended after it, and their logs are part of the report when it fails."""
+    started = Processes(tmp_path_factory.mktemp("processes"))
+    request.node.started_processes = started
+    try:
+        yield started
+    finally:
+        started.stop_all()
+
+
+@pytest.fixture(scope="module")
+def module_processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
+    """Programs that the tests of a module share; all are ended after it."""
+    started = Processes(tmp_path_factory.mktemp("processes"))
+    request.node.started_processes = started
+    try:
+        yield started
+    finally:
+        started.stop_all()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """Add the logs of a failed test's processes to its report."""
+    outcome = yield
+    report = outcome.get_result()  # type: ignore[attr-defined]
+    for owner in (item, item.getparent(pytest.Module)):
+        started: Processes | None = getattr(owner, "started_processes", None)
+        if report.failed and started is not None:
+            report.sections += [(f"log of {name}", text) for name, text in started.logs()]

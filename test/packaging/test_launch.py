@@ -1,0 +1,83 @@
+"""The launch files: they compile everywhere, and run where ROS's launch is installed."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+LAUNCH = Path(__file__).resolve().parents[2] / "launch"
+FILES = sorted(LAUNCH.glob("*.launch.py"))
+RUNNER = """
+import sys
+from launch import LaunchDescription, LaunchService
+from launch.actions import IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+given = [argument.split(":=", 1) for argument in sys.argv[2:]]
+include = IncludeLaunchDescription(PythonLaunchDescriptionSource(sys.argv[1]), launch_arguments=given)
+service = LaunchService()
+service.include_launch_description(LaunchDescription([include]))
+sys.exit(service.run())
+"""
+
+
+def needs_launch() -> None:
+    """Skip where ROS's launch is missing; a folder of that name on the path is not it."""
+    try:
+        from launch import LaunchService  # noqa: F401
+        from launch_ros.actions import Node  # noqa: F401
+    except ImportError:
+        pytest.skip("launch and launch_ros are not installed (they are not on PyPI)")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_compiles(path: Path) -> None:
+    compile(path.read_text(encoding="utf-8"), str(path), "exec")
+
+
+def test_there_are_some() -> None:
+    assert {path.name for path in FILES} >= {"sim.launch.py", "train.launch.py", "infer.launch.py"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_arguments_are_described_and_repeat_no_default_of_a_node(path: Path) -> None:
+    needs_launch()
+    description: Any = runpy.run_path(str(path))["generate_launch_description"]()
+    arguments = description.get_launch_arguments()
+    assert arguments
+    for argument in arguments:
+        assert argument.description
+        if argument.default_value is not None:
+            assert "".join(part.text for part in argument.default_value) == ""
+
+
+@pytest.mark.slow
+def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) -> None:
+    needs_launch()
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        get_package_prefix("perception_suite")
+    except PackageNotFoundError:
+        pytest.skip("perception_suite is not installed with colcon")
+    environment = {name: "" for name in os.environ if name.endswith("_DEFAULT_PROFILES_FILE")}
+    parameters = f"infer_parameters:={{model_root: {tmp_path}, model: any}}"
+    running = processes.start(
+        [sys.executable, "-c", RUNNER, LAUNCH / "sim.launch.py", "namespace:=robot", parameters], "launch", environment
+    )
+    end = time.monotonic() + 30
+    while "robot.sim_camera_node]: preset" not in processes.log(running) and time.monotonic() < end:
+        time.sleep(0.2)
+    log = processes.log(running)
+    for node in ("sim_camera_node", "infer_node", "evaluate_node"):
+        assert f"[{node}-" in log
+    assert "has died" not in log
+    processes.stop(running, patience=15)
+    assert processes.log(running).count("process has finished cleanly") == 3
+    assert subprocess.run(["ps", "-o", "pid=", "-s", str(running.pid)], capture_output=True, text=True).stdout == ""

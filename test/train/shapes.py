@@ -1,0 +1,52 @@
+"""A tiny labelled dataset in the suite's format, made here: bright squares and discs on dark noise."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+CLASSES = ("square", "disc")
+
+
+def make_dataset(
+    root: Path, images: int, seed: int, size: tuple[int, int] = (96, 64), classes: tuple[str, ...] = CLASSES
+) -> Path:
+    """Write ``images`` pictures of ``size`` (width, height), each with one to three shapes, or none in every sixth."""
+    rng = np.random.default_rng(seed)
+    width, height = size
+    (root / "images").mkdir(parents=True)
+    annotations: list[dict[str, object]] = []
+    listed = []
+    for image_id in range(1, images + 1):
+        picture = rng.integers(0, 60, (height, width, 3), dtype=np.uint8)
+        for _ in range(0 if image_id % 6 == 0 else int(rng.integers(1, 4))):
+            side = int(rng.integers(14, 28))
+            x, y = int(rng.integers(0, width - side)), int(rng.integers(0, height - side))
+            kind = int(rng.integers(0, 2))
+            colour = rng.integers(140, 256, 3).tolist()
+            if kind == 0:
+                picture[y : y + side, x : x + side] = colour
+            else:
+                centre = (x + side // 2, y + side // 2)
+                cv2.circle(picture, centre, side // 2, colour, -1)
+            box = [float(x), float(y), float(side), float(side)]
+            annotations.append(
+                {
+                    "id": len(annotations) + 1,
+                    "image_id": image_id,
+                    "category_id": kind + 1,
+                    "bbox": box,
+                    "area": box[2] * box[3],
+                    "iscrowd": 0,
+                }
+            )
+        name = f"{image_id:04}.png"
+        cv2.imwrite(str(root / "images" / name), picture)
+        listed.append({"id": image_id, "file_name": name, "width": width, "height": height})
+    categories = [{"id": index, "name": name} for index, name in enumerate(classes, 1)]
+    content = {"images": listed, "annotations": annotations, "categories": categories}
+    (root / "annotations.json").write_text(json.dumps(content))
+    return root

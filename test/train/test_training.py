@@ -1,0 +1,187 @@
+"""The loop: events, files, resume, refusals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from shapes import make_dataset
+
+from perception_common.errors import UserError
+from perception_train.training import checkpoint
+from perception_train.training.config import TrainParams
+from perception_train.training.ema import WeightAverage, with_precise_statistics
+from perception_train.training.loop import Trainer
+from perception_train.training.schedule import Schedule
+
+
+def params(shapes: Path, run: Path, **changes: Any) -> TrainParams:
+    told: dict[str, Any] = dict(
+        dataset=str(shapes / "train"),
+        validation=str(shapes / "val"),
+        run_directory=str(run),
+        model_root=str(run.parent / "models"),
+        model="shapes",
+        width=96,
+        height=64,
+        batch=4,
+        minutes=0.0,
+        steps=60,
+        learning_rate=0.004,
+        exports=1,
+        validations=2,
+        warmup_steps=2,
+        precision="fp32",
+        threads=1,
+    )
+    return TrainParams(**(told | changes))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_run_leaves_curves_bundles_and_a_summary(shapes: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    summary = Trainer(params(shapes, tmp_path / "run"), events.append).fit()
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "start"
+    assert kinds[-1] == "done"
+    assert kinds.count("validation") == 2
+    assert kinds.count("export") == 1
+    json.dumps(events)
+    assert summary["state"] == "done"
+    assert summary["versions"] == [1]
+    assert json.loads((tmp_path / "run" / "summary.json").read_text())["val_map50"] == summary["val_map50"]
+    assert (tmp_path / "models" / "shapes" / "1" / "manifest.json").is_file()
+    assert [row["step"] for row in rows(tmp_path / "run" / "validation.csv")] == ["30", "60"]
+    assert rows(tmp_path / "run" / "train.csv")[-1]["step"] == "60"
+
+
+def test_resume_equals_an_uninterrupted_run(shapes: Path, tmp_path: Path) -> None:
+    Trainer(params(shapes, tmp_path / "whole"), lambda event: None).fit()
+
+    stopped: list[Trainer] = []
+
+    def stop_at_validation(event: dict[str, Any]) -> None:
+        if event["event"] == "validation":
+            stopped[0].stop()
+
+    stopped.append(Trainer(params(shapes, tmp_path / "parts"), stop_at_validation))
+    assert stopped[0].fit()["state"] == "stopped"
+    events: list[dict[str, Any]] = []
+    summary = Trainer(params(shapes, tmp_path / "parts"), events.append).fit()
+    assert events[0]["resumed"]
+    assert events[0]["step"] == 30
+    assert summary["steps"] == 60
+
+    whole, parts = (checkpoint.load(tmp_path / name) for name in ("whole", "parts"))
+    assert whole is not None
+    assert parts is not None
+    for part in ("model", "average"):
+        assert all(torch.equal(whole[part][name], parts[part][name]) for name in whole[part])
+    ours, theirs = (rows(tmp_path / name / "validation.csv") for name in ("whole", "parts"))
+    assert [(row["step"], row["map"]) for row in ours] == [(row["step"], row["map"]) for row in theirs]
+
+
+def test_a_finished_run_is_not_trained_again(shapes: Path, tmp_path: Path) -> None:
+    chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
+    first = Trainer(chosen, lambda event: None).fit()
+    again = Trainer(chosen, lambda event: None).fit()
+    assert again["steps"] == first["steps"]
+    assert again["versions"] == first["versions"]
+
+
+def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
+    chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
+    Trainer(chosen, lambda event: None).fit()
+    version, result = Trainer(chosen, lambda event: None).export_checkpoint()
+    assert version == 2
+    assert result.images == 12
+
+
+def test_two_runs_do_not_share_a_directory(shapes: Path, tmp_path: Path) -> None:
+    second = Trainer(params(shapes, tmp_path / "run"), lambda event: None)
+
+    def try_second(event: dict[str, Any]) -> None:
+        if event["event"] == "start":
+            with pytest.raises(UserError, match="another training run"):
+                second.fit()
+
+    Trainer(params(shapes, tmp_path / "run", steps=2, validations=1), try_second).fit()
+
+
+def test_class_names_must_agree(shapes: Path, tmp_path: Path) -> None:
+    other = make_dataset(tmp_path / "other", 4, seed=5, classes=("square", "triangle"))
+    with pytest.raises(UserError, match=r"class names differ .*disc, triangle"):
+        Trainer(params(shapes, tmp_path / "run", validation=str(other)), lambda event: None)
+
+
+def test_resume_refuses_other_classes(shapes: Path, tmp_path: Path) -> None:
+    Trainer(params(shapes, tmp_path / "run", steps=2, validations=1), lambda event: None).fit()
+    other = make_dataset(tmp_path / "other", 6, seed=5, classes=("square", "triangle"))
+    changed = params(shapes, tmp_path / "run", dataset=str(other), validation=str(other))
+    with pytest.raises(UserError, match="class names differ between checkpoint"):
+        Trainer(changed, lambda event: None).fit()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": ""}, "no dataset is given"),
+        ({"dataset": "/nowhere"}, "does not exist"),
+        ({"width": 100}, "no multiple of 32"),
+        ({"steps": 0}, "no budget"),
+        ({"exports": 9}, "exports need"),
+    ],
+)
+def test_wrong_use_is_one_line(shapes: Path, tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        Trainer(params(shapes, tmp_path / "run", **changes), lambda event: None)
+    assert "\n" not in str(caught.value)
+
+
+def test_unwritable_output(shapes: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        Trainer(params(shapes, tmp_path / "file" / "run"), lambda event: None)
+
+
+def test_damaged_checkpoint(shapes: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / checkpoint.LAST).write_bytes(b"not a checkpoint")
+    with pytest.raises(UserError, match="cannot read the checkpoint"):
+        Trainer(params(shapes, run), lambda event: None).fit()
+
+
+def test_schedule_counts_every_milestone_once() -> None:
+    schedule = Schedule(TrainParams(minutes=0.0, steps=100, validations=8, exports=3))
+    exports = [schedule.pass_milestone(step, 0.0) for step in range(1, 101) if schedule.due(step, 0.0)]
+    assert len(exports) == 8
+    assert sum(exports) == 3
+    assert exports[-1]
+    assert schedule.over(100, 0.0)
+    assert schedule.rate(99, 0.0) < 0.03 * schedule.rate(5, 0.0) or schedule.rate(99, 0.0) < 1e-4
+
+
+def test_average_and_precise_statistics() -> None:
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), torch.nn.BatchNorm2d(4))
+    average = WeightAverage(model, 0.9)
+    with torch.no_grad():
+        model[0].weight.add_(1.0)
+    average.update(model)
+    before, after = average.model[0].weight, model[0].weight
+    assert torch.allclose(after - before, torch.full_like(after, 2 / 11), atol=1e-6)
+
+    inputs = [torch.randn(8, 3, 5, 5) * 3 + 2 for _ in range(6)]
+    precise = with_precise_statistics(average.model, inputs, bf16=False)
+    features = torch.cat([average.model[0](x) for x in inputs])
+    assert torch.allclose(precise[1].running_mean, features.mean((0, 2, 3)), atol=1e-4)
+    assert not precise.training
