@@ -63,8 +63,8 @@ setup(
     install_requires=["filelock", "msgspec", "numpy", "PyYAML", "setuptools"],
     extras_require={
         # one of robot, robot-cuda (its onnxruntime replaces the CPU one)
-        "robot": ["onnxruntime", OPENCV, "psutil", "rosbags"],
-        "robot-cuda": ["onnxruntime-gpu", OPENCV, "psutil", "rosbags"],
+        "robot": ["onnxruntime", OPENCV, "psutil", "rosbags", "safetensors"],
+        "robot-cuda": ["onnxruntime-gpu", OPENCV, "psutil", "rosbags", "safetensors"],
         # workstations; on a Jetson TensorRT comes with JetPack
         "tensorrt": ["tensorrt"],
         "sim": ["mujoco", OPENCV, "pillow", "rich"],

@@ -59,6 +59,7 @@ def diagnostics(
         "frames_received": frames.received,
         "frames_processed": frames.processed,
         "frames_unprocessed": frames.unprocessed,
+        "frames_without_model": frames.without_model,
         "frames_invalid": frames.invalid,
         "frames_failed": frames.failed,
         "frames_lost_in_transport": frames.lost_in_transport,

@@ -38,12 +38,14 @@ class FrameCounts:
     """Where the frames went: received = processed + unprocessed + invalid + failed (+ one waiting, + one in work).
 
     ``lost_in_swaps`` counts those among the unprocessed and failed that arrived while a serving model was being
-    replaced. ``lost_in_transport`` is -1 as long as the middleware gives no running numbers.
+    replaced; ``without_model`` those of the unprocessed that came before any model served. ``lost_in_transport`` is
+    -1 as long as the middleware gives no running numbers.
     """
 
     received: int = 0
     processed: int = 0
     unprocessed: int = 0
+    without_model: int = 0
     invalid: int = 0
     failed: int = 0
     lost_in_swaps: int = 0
@@ -180,7 +182,7 @@ class FrameWorker:
         elif outcome is Outcome.INVALID:
             self._count(invalid=1)
         elif outcome is Outcome.NO_MODEL:
-            self._count(unprocessed=1)
+            self._count(unprocessed=1, without_model=1)
         else:
             self._count(failed=1, lost_in_swaps=int(frame.in_swap))
 

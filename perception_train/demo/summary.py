@@ -15,6 +15,7 @@ _COUNTERS = (
     "frames_received",
     "frames_processed",
     "frames_unprocessed",
+    "frames_without_model",
     "frames_lost_in_transport",
     "frames_lost_in_swaps",
 )

@@ -1,16 +1,31 @@
-"""Architectures: one explicit table from name to builder."""
+"""Architectures: one explicit table from name to builder. Torch is imported with the first build, not before."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from perception_common.errors import UserError, did_you_mean
 
-from .yolo import SIZES, Yolo
+if TYPE_CHECKING:
+    from .yolo import Yolo
+
+#: Sides of the network's input are multiples of this many pixels.
+STRIDE = 32
+
+
+def _yolo(size: str) -> Callable[[int], Yolo]:
+    def build(classes: int) -> Yolo:
+        from .yolo import SIZES, Yolo
+
+        return Yolo(classes, SIZES[size])
+
+    return build
+
 
 BUILDERS: dict[str, Callable[[int], Yolo]] = {
-    "yolo_n": lambda classes: Yolo(classes, SIZES["n"]),
-    "yolo_s": lambda classes: Yolo(classes, SIZES["s"]),
+    "yolo_n": _yolo("n"),
+    "yolo_s": _yolo("s"),
 }
 
 

@@ -47,8 +47,6 @@ class Yolo(nn.Module):
     raw predictions [B, 4 * BINS + classes, A] over all cells of all levels.
     """
 
-    stride = STRIDES[-1]
-
     def __init__(self, classes: int, size: Size) -> None:
         super().__init__()
         self.classes = classes

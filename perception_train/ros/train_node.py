@@ -84,6 +84,7 @@ class TrainNode(LifecycleNode):
         """Start training, or go on with it."""
         if self._process is None:
             self._process = TrainingProcess(self._params.value)
+            self._values["training_pid"] = self._process.pid
         else:
             self._process.go()
         self._values["state"] = "training"

@@ -8,8 +8,7 @@ from perception_common.errors import UserError
 from perception_common.params import param
 
 from ..data.augment import AugmentParams
-from ..models import BUILDERS
-from ..models.yolo import STRIDES
+from ..models import BUILDERS, STRIDE
 
 
 @dataclass(frozen=True)
@@ -62,9 +61,9 @@ class TrainParams(AugmentParams):
         if self.minutes == 0 and self.steps == 0:
             raise UserError("no budget is given", fix="set minutes or steps above 0")
         for name in ("width", "height"):
-            if getattr(self, name) % STRIDES[-1]:
+            if getattr(self, name) % STRIDE:
                 raise UserError(
-                    f"{name} {getattr(self, name)} is no multiple of {STRIDES[-1]}", fix="choose the nearest multiple"
+                    f"{name} {getattr(self, name)} is no multiple of {STRIDE}", fix="choose the nearest multiple"
                 )
         if self.exports > self.validations:
             raise UserError(

@@ -28,13 +28,14 @@ from ..models.yolo import Yolo
 from . import checkpoint
 from .config import TrainParams
 from .ema import WeightAverage, with_precise_statistics
+from .meter import Meter
+from .optimize import bf16_is_faster, compute_losses, make_optimizer
 from .records import Records
 from .schedule import Schedule
 from .validation import Validation
 
 Event = dict[str, Any]
 _STATISTICS_BATCHES = 24
-_PROBE_STEPS = 3
 _REPORT_SECONDS = 1.0
 
 
@@ -126,7 +127,7 @@ class Trainer:
         torch.manual_seed(p.seed)
         self._model = build_model(p.architecture, len(self._train.classes)).to(memory_format=torch.channels_last)
         self._average = WeightAverage(self._model, p.ema_decay)
-        self._optimizer = _optimizer(self._model, p)
+        self._optimizer = make_optimizer(self._model, p)
         self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20)
         state = checkpoint.load(self._run) if p.resume else None
         if state is not None:
@@ -172,17 +173,8 @@ class Trainer:
         """Whether bf16 is the faster here; measured on a copy of the model, with real batches."""
         if self.params.precision != "auto":
             return self.params.precision == "bf16"
-        batch = self._loader.batch(0, False)
-        probe = build_model(self.params.architecture, len(self._train.classes)).to(memory_format=torch.channels_last)
-        seconds = {}
-        for bf16 in (False, True):
-            for attempt in range(_PROBE_STEPS):
-                start = time.perf_counter()
-                self._losses(probe, batch, bf16)["total"].backward()  # type: ignore[no-untyped-call]
-                seconds[bf16] = (
-                    time.perf_counter() - start if attempt == 0 else min(seconds[bf16], time.perf_counter() - start)
-                )
-        return seconds[True] < seconds[False]
+        probe = build_model(self.params.architecture, len(self._train.classes))
+        return bf16_is_faster(probe.to(memory_format=torch.channels_last), self._loader.batch(0, False))
 
     # -- fit --------------------------------------------------------------------------------------
 
@@ -191,7 +183,7 @@ class Trainer:
             return
         stream = self._loader.stream(self._step, lambda step: self._schedule.mosaic(step, self._elapsed))
         saved = reported = time.monotonic()
-        meter = _Meter(self.params.batch)
+        meter = Meter(self.params.batch)
         try:
             while not self._stop.is_set() and not self._schedule.over(self._step, self._elapsed):
                 begin = time.monotonic()
@@ -222,7 +214,7 @@ class Trainer:
         rate = self._schedule.rate(self._step, self._elapsed)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        losses = self._losses(self._model.train(), batch, self._bf16)
+        losses = compute_losses(self._model.train(), batch, self._bf16)
         self._optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.params.clip_norm)
@@ -236,12 +228,6 @@ class Trainer:
                 fix="lower learning_rate and start again: the last checkpoint is from before",
             )
         return values, rate
-
-    def _losses(self, model: Yolo, batch: Batch, bf16: bool) -> dict[str, Tensor]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            raw = model(batch.input())
-        losses = model.loss(raw, batch.targets, self.params.height, self.params.width)
-        return losses | {"total": torch.stack(list(losses.values())).sum()}
 
     def _milestone(self, export: bool) -> None:
         candidate = self._candidate()
@@ -336,32 +322,3 @@ class Trainer:
 
     def _emit(self, event: str, **values: Any) -> None:
         self._listen({"event": event, **values})
-
-
-class _Meter:
-    """Mean losses and images per second since the last report."""
-
-    def __init__(self, batch: int) -> None:
-        self._batch = batch
-        self._sums: dict[str, float] = {}
-        self._steps, self._seconds = 0, 0.0
-
-    def add(self, losses: dict[str, float], seconds: float) -> None:
-        for name, value in losses.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value
-        self._steps += 1
-        self._seconds += seconds
-
-    def take(self) -> dict[str, float]:
-        means = {name: value / self._steps for name, value in self._sums.items()}
-        means["images_per_second"] = self._steps * self._batch / max(self._seconds, 1e-9)
-        self._sums, self._steps, self._seconds = {}, 0, 0.0
-        return means
-
-
-def _optimizer(model: Yolo, p: TrainParams) -> torch.optim.Optimizer:
-    """AdamW; biases and normalisation are not decayed."""
-    weights = [x for x in model.parameters() if x.ndim > 1]
-    others = [x for x in model.parameters() if x.ndim <= 1]
-    groups = [{"params": weights, "weight_decay": p.weight_decay}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=p.learning_rate, betas=(0.9, 0.999), fused=True)

@@ -68,6 +68,7 @@ def test_only_the_newest_waits(harness: Harness) -> None:
     [
         (Outcome.INVALID, "invalid"),
         (Outcome.NO_MODEL, "unprocessed"),
+        (Outcome.NO_MODEL, "without_model"),
         (Outcome.FAILED, "failed"),
         (RuntimeError("x"), "failed"),
     ],

@@ -101,6 +101,7 @@ def _live(pictures: Path, rng: np.random.Generator, classes: Sequence[str]) -> d
         frames_received="5660",
         frames_processed=str(len(times)),
         frames_unprocessed="1120",
+        frames_without_model="1100",
         frames_lost_in_transport="3",
     )
     return dict(

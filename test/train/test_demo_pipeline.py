@@ -37,6 +37,8 @@ dds.enable()
 rclpy.init()
 node = rclpy.create_node("train_node")
 publisher = node.create_publisher(VisionInfo, "checkpoint", qos.LATCHED)
+served = set()
+node.create_subscription(VisionInfo, "model_status", lambda m: served.add(m.database_version), qos.LATCHED)
 rows = ["step,seconds,version,map,map50,map75"]
 versions = []
 for step in range(given["exports"]):
@@ -47,7 +49,11 @@ for step in range(given["exports"]):
     durable.write_text(run / "validation.csv", "\\n".join(rows) + "\\n")
     uri = (directory / "manifest.json").as_uri()
     publisher.publish(VisionInfo(method=given["model"], database_location=uri, database_version=versions[-1]))
-    time.sleep(2.0)
+    # Each version is to serve for a while, however long loading takes on a busy machine.
+    end = time.monotonic() + 30
+    while versions[-1] not in served and time.monotonic() < end:
+        rclpy.spin_once(node, timeout_sec=0.1)
+    time.sleep(1.5)
 done = dict(state="done", val_map=0.4, val_map50=0.5, versions=versions, train_images_per_second=30.0, steps=4)
 durable.write_text(run / "summary.json", json.dumps(done | dict(per_class_ap50={"ball": 0.5})))
 time.sleep(600)

@@ -206,7 +206,8 @@ def _delivery(s: Values, live: Values) -> str:
         ("published by the camera", s["frames_published"]),
         ("received by inference", s["frames_received"]),
         ("processed", s["frames_processed"]),
-        ("replaced by a newer frame before their turn, or no model yet", s["frames_unprocessed"]),
+        ("not processed: a newer one came first", s["frames_unprocessed"] - s["frames_without_model"]),
+        ("not processed: no model yet", s["frames_without_model"]),
         ("lost in transport", s["frames_lost_in_transport"]),
         ("lost in swaps", s["frames_lost_in_swaps"]),
     ]

@@ -1,0 +1,81 @@
+"""``python -m bench`` (``make bench``): train and infer, as a table, and as JSON with ``--json FILE``."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from perception_common import cli
+from perception_common.cli import Command, Result
+from perception_common.params import param
+
+from . import infer, train
+from .figures import Figure
+
+
+@dataclass(frozen=True)
+class BenchParams:
+    """Parameters of the benchmarks."""
+
+    architecture: str = param("yolo_n", "network architecture")
+    width: int = param(320, "network input width in pixels, a multiple of 32", minimum=32)
+    height: int = param(320, "network input height in pixels, a multiple of 32", minimum=32)
+    batch: int = param(16, "images per training step", minimum=1)
+    classes: int = param(6, "number of classes", minimum=1)
+    seconds: float = param(8.0, "time for each figure", minimum=0.5)
+
+
+def _show(title: str, figures: list[Figure]) -> Result:
+    table = Table(title=title)
+    for column in ("what", "figure", "against", "ratio"):
+        table.add_column(column)
+    for figure in figures:
+        ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
+        table.add_row(figure.name, f"{figure.value:.2f} {figure.unit}", figure.against, ratio)
+    Console(stderr=True).print(table)
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
+    return {"title": title, "machine": machine, "figures": [figure.as_dict() for figure in figures]}
+
+
+def _train(params: BenchParams) -> Result:
+    figures = train.measure(
+        params.architecture, params.classes, (params.width, params.height), params.batch, params.seconds
+    )
+    return _show(f"training {params.architecture} at {params.width}x{params.height}, batch {params.batch}", figures)
+
+
+def _infer(params: BenchParams) -> Result:
+    figures = infer.measure(params.architecture, params.classes, (params.width, params.height), params.seconds)
+    return _show(f"inference of {params.architecture} at {params.width}x{params.height}, 640x480 images", figures)
+
+
+COMMANDS = (
+    Command(
+        "train",
+        "Images per second of training: bare steps, with the data path, and the data path alone.",
+        BenchParams,
+        _train,
+    ),
+    Command(
+        "infer",
+        "Milliseconds per image: the bare ONNX Runtime session and the predictor around it.",
+        BenchParams,
+        _infer,
+    ),
+)
+
+
+def main() -> int:
+    """Run the chosen benchmark; without a command, both."""
+    if len(sys.argv) > 1:
+        return cli.main("bench", "Benchmarks of perception_suite.", COMMANDS)
+    return max(cli.main("bench", "Benchmarks of perception_suite.", COMMANDS, [command.name]) for command in COMMANDS)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,42 @@
+"""One optimisation step: forward in the chosen precision, loss in float32; which precision is faster here."""
+
+from __future__ import annotations
+
+import time
+
+import torch
+from torch import Tensor
+
+from ..data.loader import Batch
+from ..models.yolo import Yolo
+from .config import TrainParams
+
+_PROBE_STEPS = 3
+
+
+def make_optimizer(model: Yolo, params: TrainParams) -> torch.optim.Optimizer:
+    """AdamW; biases and normalisation are not decayed."""
+    weights = [x for x in model.parameters() if x.ndim > 1]
+    others = [x for x in model.parameters() if x.ndim <= 1]
+    groups = [{"params": weights, "weight_decay": params.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    return torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.999), fused=True)
+
+
+def compute_losses(model: Yolo, batch: Batch, bf16: bool) -> dict[str, Tensor]:
+    """The parts of the loss of a batch, and their sum as ``total``."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        raw = model(batch.input())
+    height, width = batch.images.shape[1:3]
+    losses = model.loss(raw, batch.targets, height, width)
+    return losses | {"total": torch.stack(list(losses.values())).sum()}
+
+
+def bf16_is_faster(probe: Yolo, batch: Batch) -> bool:
+    """Whether a step is faster in bf16 on this machine; the probe's gradients are of no use afterwards."""
+    seconds: dict[bool, list[float]] = {False: [], True: []}
+    for bf16, times in seconds.items():
+        for _ in range(_PROBE_STEPS):
+            start = time.perf_counter()
+            compute_losses(probe, batch, bf16)["total"].backward()  # type: ignore[no-untyped-call]
+            times.append(time.perf_counter() - start)
+    return min(seconds[True]) < min(seconds[False])

@@ -1,0 +1,82 @@
+"""One declaration, checked everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from perception_common.errors import UserError
+from perception_common.params import build, load_yaml, param, reference_yaml, specs
+
+
+@dataclass(frozen=True)
+class Example:
+    """Parameters of an example."""
+
+    rate: float = param(5.0, "how often", minimum=0.1, maximum=100.0, live=True)
+    count: int = param(3, "how many", minimum=0)
+    kind: str = param("a", "which", choices=("a", "b"))
+    names: tuple[str, ...] = param((), "who")
+    sizes: tuple[float, ...] = param((1.0, 2.0), "how large", maximum=9.0)
+    active: bool = param(True, "whether")
+
+
+def test_defaults_and_conversion() -> None:
+    assert build(Example, {}) == Example()
+    made = build(Example, {"rate": 7, "names": ["x", "y"], "sizes": [3]})
+    assert made.rate == 7.0
+    assert isinstance(made.rate, float)
+    assert made.names == ("x", "y")
+    assert made.sizes == (3.0,)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"rat": 1.0}, "unknown parameter 'rat'.*did you mean 'rate'"),
+        ({"zzz": 1}, "known are: active, count, kind"),
+        ({"rate": 0.0}, "allowed is float, 0.1 to 100"),
+        ({"rate": float("nan")}, "cannot be nan"),
+        ({"rate": "fast"}, "cannot be 'fast'"),
+        ({"rate": True}, "cannot be True"),
+        ({"count": 1.5}, "allowed is int, at least 0"),
+        ({"count": -1}, "cannot be -1"),
+        ({"kind": "c"}, "one of 'a', 'b'"),
+        ({"names": "x"}, "list of str"),
+        ({"sizes": [1.0, 10.0]}, "at most 9"),
+        ({"active": 1}, "allowed is bool"),
+        ({"rate": None}, "cannot be None"),
+    ],
+)
+def test_refusals_name_the_parameter_and_what_is_allowed(values: dict[str, object], message: str) -> None:
+    with pytest.raises(UserError, match=message) as caught:
+        build(Example, values)
+    assert "\n" not in str(caught.value)
+
+
+def test_reference_reads_back_as_the_defaults(tmp_path: Path) -> None:
+    path = tmp_path / "example.yaml"
+    path.write_text(reference_yaml(Example))
+    assert build(Example, load_yaml(path)) == Example()
+    node = yaml.safe_load(reference_yaml(Example, "example_node"))
+    values = node["/**/example_node"]["ros__parameters"]
+    assert build(Example, values) == Example()
+    assert set(specs(Example)) - set(values) == {"names"}
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "- x"])
+def test_yaml_that_is_no_mapping(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "wrong.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError) as caught:
+        load_yaml(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_yaml(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot read the file"):
+        load_yaml(tmp_path / "none.yaml")

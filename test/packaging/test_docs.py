@@ -1,0 +1,47 @@
+"""Commands in the documentation are commands that exist, with flags that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
+COMMAND = re.compile(r"^\s*(?:\.venv/bin/)(perception-(?:sim|train|infer)) (.+?)\s*$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
+
+
+def commands() -> list[tuple[str, str]]:
+    found = {match.groups() for page in PAGES for match in COMMAND.finditer(page.read_text(encoding="utf-8"))}
+    return sorted(found)
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(commands()) >= 5
+
+
+@pytest.mark.parametrize(("program", "words"), commands())
+def test_flags_of_documented_commands_exist(program: str, words: str) -> None:
+    # With --print-config a command reads its flags, prints its parameters and does nothing else.
+    module = program.replace("-", "_")
+    arguments = [sys.executable, "-m", module, *shlex.split(words), "--print-config"]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert missing == []
+
+
+def test_readme_names_the_two_commands() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "make demo" in text
+    assert "make test" in text

@@ -1,0 +1,193 @@
+"""train_node over real DDS, in a process of its own, with a real infer_node that joins late."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rclpy.context import Context
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from std_msgs.msg import Float64
+from std_srvs.srv import Trigger
+from vision_msgs.msg import VisionInfo
+
+from perception_common.ros import qos
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train"))
+from shapes import make_dataset
+
+PATIENCE = 60.0
+NAMESPACE = "trained"
+
+
+class Listener:
+    """Hears what a train_node says."""
+
+    def __init__(self) -> None:
+        self.context = Context()
+        rclpy.init(context=self.context)
+        self.node = Node("listener", namespace=NAMESPACE, context=self.context)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.executor.add_node(self.node)
+        self.checkpoints: list[VisionInfo] = []
+        self.served: list[VisionInfo] = []
+        self.losses: list[float] = []
+        self.maps: list[float] = []
+        self.values: dict[str, str] = {}
+        self.node.create_subscription(VisionInfo, "model_status", self.served.append, qos.LATCHED)
+        self.node.create_subscription(Float64, "metrics/loss", lambda m: self.losses.append(m.data), qos.RESULTS)
+        self.node.create_subscription(Float64, "metrics/map50", lambda m: self.maps.append(m.data), qos.RESULTS)
+        self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+
+    def join_checkpoint(self) -> None:
+        """Subscribe to `checkpoint` only now, as one who comes late."""
+        self.node.create_subscription(VisionInfo, "checkpoint", self.checkpoints.append, qos.LATCHED)
+
+    def until(self, condition: Callable[[], Any], what: str, patience: float = PATIENCE) -> None:
+        end = time.monotonic() + patience
+        while not condition():
+            assert time.monotonic() < end, f"timed out waiting for {what}; diagnostics: {self.values}"
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def call(self, kind: type[Any], name: str, request: Any) -> Any:
+        client = self.node.create_client(kind, name)
+        assert client.wait_for_service(timeout_sec=PATIENCE)
+        future = client.call_async(request)
+        self.until(future.done, name)
+        return future.result()
+
+    def transition(self, number: int) -> bool:
+        request = ChangeState.Request(transition=Transition(id=number))
+        return bool(self.call(ChangeState, "train_node/change_state", request).success)
+
+    def close(self) -> None:
+        self.executor.shutdown()
+        self.node.destroy_node()
+        rclpy.shutdown(context=self.context)
+
+    def _on_diagnostics(self, array: DiagnosticArray) -> None:
+        for status in array.status:
+            if status.name.endswith("train_node"):
+                self.values = {value.key: value.value for value in status.values}
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    made = Listener()
+    yield made
+    made.close()
+
+
+def settings(folder: Path, **changes: Any) -> dict[str, Any]:
+    told: dict[str, Any] = dict(
+        dataset=folder / "train",
+        validation=folder / "val",
+        run_directory=folder / "run",
+        model_root=folder / "models",
+        model="shapes",
+        width=96,
+        height=64,
+        batch=4,
+        minutes=0.0,
+        steps=80,
+        exports=2,
+        validations=2,
+        warmup_steps=2,
+        learning_rate=0.004,
+        precision="fp32",
+        threads=1,
+    )
+    return told | changes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    make_dataset(tmp_path / "train", 36, seed=1)
+    make_dataset(tmp_path / "val", 12, seed=2)
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listener: Listener, folder: Path) -> None:
+    node = processes.node(
+        "perception_train.ros.train_node", namespace=NAMESPACE, **settings(folder, steps=400, autostart=True)
+    )
+    listener.until(lambda: listener.losses, "the first loss")
+
+    assert listener.transition(Transition.TRANSITION_DEACTIVATE)
+    listener.until(lambda: listener.values.get("state") == "paused", "the pause")
+    # The step that was under way may still report.
+    end = time.monotonic() + 1.5
+    listener.until(lambda: time.monotonic() > end, "a moment")
+    heard = len(listener.losses)
+    end = time.monotonic() + 2.5
+    listener.until(lambda: time.monotonic() > end, "a moment")
+    assert len(listener.losses) == heard
+    assert not listener.call(Trigger, "train_node/export", Trigger.Request()).success
+
+    assert listener.transition(Transition.TRANSITION_ACTIVATE)
+    listener.until(lambda: len(listener.losses) > heard, "training to go on")
+    assert listener.call(Trigger, "train_node/export", Trigger.Request()).success
+    listener.until(lambda: listener.values.get("state") == "done", "the end of training")
+    assert processes.log(node).count("announced shapes") == 3
+    assert listener.maps
+
+    listener.join_checkpoint()
+    listener.until(lambda: listener.checkpoints, "the latched checkpoint")
+    announced = listener.checkpoints[-1]
+    assert announced.method == "shapes"
+    assert announced.database_version == 3
+    assert announced.database_location == (folder / "models" / "shapes" / "3" / "manifest.json").as_uri()
+
+    # The repository that the robot sees is empty of the versions before: it takes what is announced.
+    processes.node(
+        "perception_infer.ros.infer_node", namespace=NAMESPACE, model_root=folder / "models", model="shapes", version=1
+    )
+    processes.node("perception_sim.camera_node", namespace=NAMESPACE, rate=5.0, width=96, height=64)
+    listener.until(lambda: any(m.database_version == 3 for m in listener.served), "version 3 to be served")
+    assert processes.stop(node) == 0
+    summary = json.loads((folder / "run" / "summary.json").read_text())
+    assert summary["versions"] == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dataset": "/nowhere"}, "the dataset does not exist [/nowhere]"),
+        ({"steps": -1}, "parameter 'steps' cannot be -1"),
+        ({"learnin_rate": 0.1}, "unknown parameter 'learnin_rate'"),
+        ({"architecture": "yolo_xl"}, "parameter 'architecture' cannot be 'yolo_xl'"),
+    ],
+)
+def test_wrong_use_ends_with_one_line(processes: Any, folder: Path, changes: dict[str, Any], message: str) -> None:
+    node = processes.node("perception_train.ros.train_node", **settings(folder, **changes))
+    assert node.wait(PATIENCE) == 2
+    lines = [line for line in processes.log(node).splitlines() if line.startswith("train_node: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in processes.log(node)
+
+
+def test_sigint_ends_node_and_training_with_a_checkpoint(processes: Any, listener: Listener, folder: Path) -> None:
+    node = processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **settings(folder, steps=100000))
+    listener.until(lambda: listener.losses, "the first loss")
+    listener.until(lambda: "training_pid" in listener.values, "diagnostics")
+    worker = int(listener.values["training_pid"])
+    os.kill(worker, 0)
+    begin = time.monotonic()
+    assert processes.stop(node) == 0
+    assert time.monotonic() - begin < 5.0
+    with pytest.raises(ProcessLookupError):
+        os.kill(worker, 0)
+    assert (folder / "run" / "checkpoint.pt").is_file()
