@@ -62,6 +62,7 @@ class SimCameraNode(Node):
 
     def close(self) -> None:
         """Free the world; called once before the node is destroyed."""
+        self._diagnostics.close()
         if hasattr(self, "_world"):
             self._world.close()
 

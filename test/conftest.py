@@ -39,6 +39,8 @@ def pytest_configure() -> None:
         os.environ.pop("ROS_LOCALHOST_ONLY", None)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ.setdefault("MUJOCO_GL", "egl")
+    # A shell's background job ignores SIGINT, and so would every process that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PYTHONUNBUFFERED"] = "1"
     dds.enable()
 

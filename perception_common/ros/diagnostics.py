@@ -8,8 +8,10 @@ from typing import Any
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 
+_FAREWELL_SECONDS = 0.3
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
 
@@ -25,9 +27,16 @@ class Diagnostics:
         # Real time: with simulated time that stands still, the node must still tell how it is.
         self._timer = node.create_timer(1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
-    def publish(self) -> None:
+    def close(self) -> None:
+        """Publish the last values, with ``final`` among them, and wait until they are delivered."""
+        self.publish(final=True)
+        self._publisher.wait_for_all_acked(Duration(seconds=_FAREWELL_SECONDS))
+
+    def publish(self, final: bool = False) -> None:
         """Publish now."""
         level, message, values = self._report()
+        if final:
+            values = {**values, "final": True}
         status = DiagnosticStatus(
             level=level,
             name=self._node.get_fully_qualified_name(),

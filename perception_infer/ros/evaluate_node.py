@@ -75,6 +75,7 @@ class EvaluateNode(Node):
     def close(self) -> None:
         """Write the final results."""
         self.write()
+        self._diagnostics.close()
 
     def _subscribe(self) -> None:
         with_info = compat.with_message_info

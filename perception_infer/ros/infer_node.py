@@ -113,6 +113,7 @@ class InferNode(LifecycleNode):
         self._worker.stop(timeout=1.0)
         if self._server is not None:
             self._server.close(timeout=0.7)
+        self._diagnostics.close()
 
     def _start(self) -> None:
         self.destroy_timer(self._starter)

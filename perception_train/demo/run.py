@@ -76,8 +76,7 @@ class Demo:
         with self._stage(STAGES[5], settings.bare_seconds, "s"):
             self._time_bare_session()
         with self._stage(STAGES[6]):
-            for name in (CAMERA, EVALUATE):
-                self.processes.stop(name)
+            self._stop_nodes()
         self.display.end()
         return self._summarise()
 
@@ -191,10 +190,7 @@ class Demo:
 
     def _time_bare_session(self) -> None:
         s = self.settings
-        # Of the same moment: the camera goes on publishing when inference has stopped.
-        self.counters = {node: dict(self.files.diagnostics(node)) for node in ("sim_camera_node", "infer_node")}
         self.marks["bare_start"] = began = time.time()
-        self.processes.stop(INFER)
         bundle = self.output / "models" / s.model / str(self.files.train_summary.read()["versions"][-1])
         command = [
             MODULES[BARE],
@@ -208,6 +204,18 @@ class Demo:
         if child.process.returncode:
             raise child.death()
         self.processes.stop(BARE)
+
+    def _stop_nodes(self) -> None:
+        # Each only when the one before it has ended: then the last counts of all nodes speak of the same frames.
+        for name, node in ((CAMERA, "sim_camera_node"), (INFER, "infer_node")):
+            self.processes.stop(name)
+            self._wait_until(
+                lambda node=node: "final" in self.files.diagnostics(node),
+                self.settings.settle_timeout,
+                f"the last counts of {node} did not arrive",
+            )
+            self.counters[node] = dict(self.files.diagnostics(node))
+        self.processes.stop(EVALUATE)
 
     def _summarise(self) -> dict[str, Any]:
         """Everything the processes wrote, as one summary."""

@@ -36,7 +36,7 @@ def build(
         settings: what was asked for.
         train: the trainer's summary.json.
         live: the evaluator's results.
-        counters: by node, what it said on /diagnostics while all of them still ran (it is up to a second old).
+        counters: by node, the last values that it said on /diagnostics as it ended, the camera before inference.
         bare: the result of `bare_session`.
         idle: system time (s) from when to when only camera, inference and evaluation ran.
         validations: rows of the trainer's validation.csv.

@@ -99,7 +99,7 @@ class TrainNode(LifecycleNode):
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """End the training process; its checkpoint stays."""
-        self.close()
+        self._end_training()
         self._values["state"] = "unconfigured"
         self._params.lock(False)
         return _SUCCESS
@@ -109,7 +109,11 @@ class TrainNode(LifecycleNode):
         return self.on_cleanup(state)
 
     def close(self) -> None:
-        """End the training process, if there is one."""
+        """End the training process; called once before the node is destroyed."""
+        self._end_training()
+        self._diagnostics.close()
+
+    def _end_training(self) -> None:
         if self._process is not None:
             self._process.close()
             self._process = None

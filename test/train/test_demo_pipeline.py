@@ -14,7 +14,7 @@ from perception_train.demo import run, summary
 from perception_train.demo.display import Display
 from perception_train.demo.processes import ProcessDied, Processes, ros_environment
 from perception_train.demo.report import write_report
-from perception_train.demo.settings import QUICK
+from perception_train.demo.settings import QUICK, Limit
 
 pytest.importorskip("rclpy")
 pytest.importorskip("vision_msgs")
@@ -61,6 +61,7 @@ time.sleep(600)
 SETTINGS = replace(
     QUICK, train_images=8, val_images=4, train_minutes=0.2, exports=4, frames_last_version=25, frames_idle=16,
     bare_seconds=0.3, evaluation_window=10, write_period=0.5, sample_period=0.5, start_timeout=40.0, workers=1,
+    limits=(Limit("live_frames_scored", ">=", 10_000),),
 )  # fmt: skip
 
 
@@ -82,8 +83,7 @@ def test_every_checkpoint_is_swapped_in_and_scored(tmp_path: Path, environment: 
         demo = run.Demo(SETTINGS, output, display, processes)
         result = demo.run()
     assert json.loads((output / "summary.json").read_text()) == json.loads(json.dumps(result))
-    # Checks of speed hold or not, as busy as the machine happens to be; that there are too few frames is certain.
-    assert f"live_frames_scored is {result['live_frames_scored']}, must be >= 50" in summary.failed(result)
+    assert summary.failed(result) == [f"live_frames_scored is {result['live_frames_scored']}, must be >= 10000"]
     assert result["max_gap_around_swaps_ms"] > 0
     assert [row["version"] for row in result["versions"]] == [1, 2, 3, 4]
     assert [row["live_frames"] > 0 for row in result["versions"]] == [True] * 4
