@@ -63,8 +63,7 @@ class SimCameraNode(Node):
     def close(self) -> None:
         """Free the world; called once before the node is destroyed."""
         self._diagnostics.close()
-        if hasattr(self, "_world"):
-            self._world.close()
+        self._world.close()
 
     def _publisher(self, kind: type[Any], topic: str, profile: Any) -> Any:
         return self.create_publisher(

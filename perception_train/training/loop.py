@@ -166,7 +166,9 @@ class Trainer:
         self._average.updates = state["average_updates"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._step, self._elapsed, self._bf16 = state["step"], state["elapsed"], state["bf16"]
-        self._schedule.milestone = state["milestone"]
+        self._schedule.resume(self._step, self._elapsed)
+        if state["validation"] is not None:
+            self._last_validation = Validation(**state["validation"])
         self._records.versions = list(state["versions"])
 
     def _choose_precision(self) -> bool:
@@ -296,7 +298,7 @@ class Trainer:
                 "step": self._step,
                 "elapsed": self._elapsed,
                 "bf16": self._bf16,
-                "milestone": self._schedule.milestone,
+                "validation": None if self._last_validation is None else dataclasses.asdict(self._last_validation),
                 "versions": self._records.versions,
                 "architecture": self.params.architecture,
                 "classes": list(self._train.classes),

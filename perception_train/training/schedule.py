@@ -23,6 +23,11 @@ class Schedule:
         by_time = seconds / (60 * p.minutes) if p.minutes else 0.0
         return min(1.0, max(by_steps, by_time))
 
+    def resume(self, step: int, seconds: float) -> None:
+        """Go on from here; the budget may be another than before."""
+        # The small number keeps a milestone that was reached exactly.
+        self.milestone = int(self.progress(step, seconds) * self._params.validations + 1e-9)
+
     def over(self, step: int, seconds: float) -> bool:
         """Whether the budget is used up and every milestone passed."""
         return self.progress(step, seconds) >= 1.0 and self.milestone >= self._params.validations

@@ -93,8 +93,14 @@ def test_a_finished_run_is_not_trained_again(shapes: Path, tmp_path: Path) -> No
     chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
     first = Trainer(chosen, lambda event: None).fit()
     again = Trainer(chosen, lambda event: None).fit()
-    assert again["steps"] == first["steps"]
-    assert again["versions"] == first["versions"]
+    assert again == first
+
+
+def test_a_finished_run_goes_on_with_a_larger_budget(shapes: Path, tmp_path: Path) -> None:
+    Trainer(params(shapes, tmp_path / "run", steps=40, validations=1), lambda event: None).fit()
+    more = Trainer(params(shapes, tmp_path / "run", steps=60, validations=2, exports=2), lambda event: None).fit()
+    assert more["steps"] == 60
+    assert more["versions"] == [1, 2]
 
 
 def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
