@@ -1,4 +1,4 @@
-"""``python -m bench`` (``make bench``): train and infer, as a table, and as JSON with ``--json FILE``."""
+"""``python -m bench`` (``make bench``): train, infer, contention; a table, and as JSON with ``--json FILE``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.params import param
 
-from . import infer, train
+from . import contention, infer, train
 from .figures import Figure
 
 
@@ -54,6 +54,12 @@ def _infer(params: BenchParams) -> Result:
     return _show(f"inference of {params.architecture} at {params.width}x{params.height}, 640x480 images", figures)
 
 
+def _contention(params: BenchParams) -> Result:
+    network = (params.width, params.height)
+    figures = contention.measure(params.architecture, params.classes, network, params.batch, params.seconds)
+    return _show(f"training {params.architecture} beside a camera", figures)
+
+
 COMMANDS = (
     Command(
         "train",
@@ -67,11 +73,12 @@ COMMANDS = (
         BenchParams,
         _infer,
     ),
+    Command("contention", "Images per second of training beside a camera process.", BenchParams, _contention),
 )
 
 
 def main() -> int:
-    """Run the chosen benchmark; without a command, both."""
+    """Run the chosen benchmark; without a command, all of them."""
     if len(sys.argv) > 1:
         return cli.main("bench", "Benchmarks of perception_suite.", COMMANDS)
     return max(cli.main("bench", "Benchmarks of perception_suite.", COMMANDS, [command.name]) for command in COMMANDS)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 PROFILE = "fastdds_shm.xml"
 VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
+# What Humble's Fast DDS reads; newer ones warn about it.
 _LEGACY_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 
@@ -37,4 +38,4 @@ def enable(environment: MutableMapping[str, str] = os.environ) -> None:
     """Choose the shipped profile unless the user chose one; call before ``rclpy.init``."""
     path = profile_path()
     if not in_force(environment) and path is not None:
-        environment[VARIABLE] = str(path)
+        environment[_LEGACY_VARIABLE if environment.get("ROS_DISTRO") == "humble" else VARIABLE] = str(path)

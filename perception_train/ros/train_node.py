@@ -142,7 +142,8 @@ class TrainNode(LifecycleNode):
             )
         elif kind == "validation":
             self.get_logger().info(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
-        elif kind == "export":
+        elif kind in ("export", "exported_before"):
+            # A resumed run announces its last version again: the latched message died with the node before.
             self._announce(event)
         elif kind == "refused":
             self.get_logger().warning(f"step {event['step']}: {event['message']}")
@@ -165,7 +166,7 @@ class TrainNode(LifecycleNode):
         message.header.stamp = self.get_clock().now().to_msg()
         self._checkpoint.publish(message)
         self._values["version"] = event["version"]
-        self.get_logger().info(f"announced {event['name']} v{event['version']}: mAP50 {event['map50']:.3f}")
+        self.get_logger().info(f"announced {event['name']} v{event['version']}")
 
     def _on_export(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         response.success = self._process is not None and self._values["state"] == "training"

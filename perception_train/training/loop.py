@@ -45,8 +45,8 @@ class Trainer:
     Args:
         params: what to train.
         listen: receives events: ``start``, ``step`` (about once a second), ``validation``, ``export``
-            (a bundle is in the repository), ``refused`` (a candidate was not fit), ``checkpoint`` and ``done``;
-            each has its name under ``event``.
+            (a bundle is in the repository), ``exported_before`` (the last one, of a resumed run), ``refused``
+            (a candidate was not fit), ``checkpoint`` and ``done``; each has its name under ``event``.
 
     Raises:
         UserError: datasets, parameters or the run directory are not usable.
@@ -146,6 +146,8 @@ class Trainer:
             parameters=sum(x.numel() for x in self._model.parameters()),
             resumed=state is not None,
         )
+        if self._records.versions:
+            self._emit("exported_before", **self._announcement(self._records.versions[-1]))
 
     def _restore(self, state: dict[str, Any]) -> None:
         p = self.params
@@ -255,9 +257,13 @@ class Trainer:
         directory = candidate.write(self._repository, result)
         version = int(directory.name)
         self._records.versions.append(version)
-        uri = (directory / MANIFEST_NAME).resolve().as_uri()
-        self._emit("export", name=self.params.model, version=version, uri=uri, **result.metrics())
+        self._emit("export", **self._announcement(version), **result.metrics())
         return version
+
+    def _announcement(self, version: int) -> Event:
+        """Where a version of the model is."""
+        manifest = self._repository / self.params.model / str(version) / MANIFEST_NAME
+        return {"name": self.params.model, "version": version, "uri": manifest.resolve().as_uri()}
 
     def _statistics_batches(self) -> Iterator[Tensor]:
         """Training images as the robot will see them, without augmentation."""

@@ -150,7 +150,7 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
     assert announced.database_version == 3
     assert announced.database_location == (folder / "models" / "shapes" / "3" / "manifest.json").as_uri()
 
-    # The repository that the robot sees is empty of the versions before: it takes what is announced.
+    # It starts with version 1, and hears of version 3 although it joins late.
     processes.node(
         "perception_infer.ros.infer_node", namespace=NAMESPACE, model_root=folder / "models", model="shapes", version=1
     )
@@ -159,6 +159,12 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
     assert processes.stop(node) == 0
     summary = json.loads((folder / "run" / "summary.json").read_text())
     assert summary["versions"] == [1, 2, 3]
+
+    # Started again, the run is finished already; its last version is announced anew for those who join now.
+    heard = len(listener.checkpoints)
+    processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **settings(folder, steps=400))
+    listener.until(lambda: len(listener.checkpoints) > heard, "the announcement of the restarted node")
+    assert listener.checkpoints[-1].database_version == 3
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ def test_a_finished_run_is_not_trained_again(shapes: Path, tmp_path: Path) -> No
     first = Trainer(chosen, lambda event: None).fit()
     again = Trainer(chosen, lambda event: None).fit()
     assert again == first
+    events: list[dict[str, Any]] = []
+    Trainer(chosen, events.append).fit()
+    before = next(event for event in events if event["event"] == "exported_before")
+    assert before["version"] == 1
+    assert before["uri"] == (tmp_path / "models" / "shapes" / "1" / "manifest.json").as_uri()
 
 
 def test_a_finished_run_goes_on_with_a_larger_budget(shapes: Path, tmp_path: Path) -> None:
