@@ -1,17 +1,11 @@
-"""What a camera beside the trainer costs, and what OpenMP's spinning adds (see ``perception_train/__init__.py``)."""
+"""What a camera and its inference beside the trainer cost."""
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 
-import perception_train
-
 from .figures import Figure
-
-# What libgomp spins when nothing is set (its manual, GOMP_SPINCOUNT).
-LIBGOMP_SPINS = 300_000
 
 # Two fifths of a core, as a simulated camera with its inference takes: 50 ms of work, 75 ms of rest.
 _CAMERA = """
@@ -23,10 +17,9 @@ while True:
     time.sleep(0.075)
 """
 _TRAINER = """
-import os, sys
+import os, sys, time
 os.nice(10)
 import torch
-from bench.figures import median_seconds
 from perception_train.models import build_model
 from perception_train.models.losses import Targets
 architecture, classes, width, height, batch, seconds = sys.argv[1], *map(float, sys.argv[2:])
@@ -45,7 +38,14 @@ def step():
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     optimizer.step()
-print(batch / median_seconds(step, seconds))
+for _ in range(3):
+    step()
+# The mean, not the median: what a camera costs is a few very long steps.
+start, steps = time.perf_counter(), 0
+while time.perf_counter() < start + seconds:
+    step()
+    steps += 1
+print(batch * steps / (time.perf_counter() - start))
 """
 
 
@@ -53,22 +53,16 @@ def measure(architecture: str, classes: int, network: tuple[int, int], batch: in
     """Images per second of niced training steps in bf16, alone and beside a camera."""
     words = [str(value) for value in (architecture, classes, *network, batch, seconds)]
 
-    def trained(spin: int, beside: bool) -> float:
-        environment = os.environ | {"GOMP_SPINCOUNT": str(spin)}
-        camera = subprocess.Popen([sys.executable, "-c", _CAMERA]) if beside else None
-        try:
-            command = [sys.executable, "-c", _TRAINER, *words]
-            done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
-        finally:
-            if camera is not None:
-                camera.kill()
-                camera.wait()
-        return float(done.stdout)
+    command = [sys.executable, "-c", _TRAINER, *words]
 
-    ours = perception_train.SPIN_COUNT
-    alone = trained(ours, False)
-    figures = [Figure("alone", alone, "images/s")]
-    for name, spin in (("beside a camera", ours), ("beside a camera, libgomp's spin count", LIBGOMP_SPINS)):
-        speed = trained(spin, True)
-        figures.append(Figure(name, speed, "images/s", "alone", speed / alone))
-    return figures
+    def trained() -> float:
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    alone = trained()
+    camera = subprocess.Popen([sys.executable, "-c", _CAMERA])
+    try:
+        beside = trained()
+    finally:
+        camera.kill()
+        camera.wait()
+    return [Figure("alone", alone, "images/s"), Figure("beside a camera", beside, "images/s", "alone", beside / alone)]
