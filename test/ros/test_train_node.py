@@ -25,7 +25,7 @@ from vision_msgs.msg import VisionInfo
 from perception_common.ros import qos
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train"))
-from shapes import make_dataset
+from shapes import make_dataset, small_run
 
 PATIENCE = 60.0
 NAMESPACE = "trained"
@@ -90,25 +90,7 @@ def listener() -> Iterator[Listener]:
 
 
 def settings(folder: Path, **changes: Any) -> dict[str, Any]:
-    told: dict[str, Any] = dict(
-        dataset=folder / "train",
-        validation=folder / "val",
-        run_directory=folder / "run",
-        model_root=folder / "models",
-        model="shapes",
-        width=96,
-        height=64,
-        batch=4,
-        minutes=0.0,
-        steps=80,
-        exports=2,
-        validations=2,
-        warmup_steps=2,
-        learning_rate=0.004,
-        precision="fp32",
-        threads=1,
-    )
-    return told | changes
+    return small_run(folder, folder, **({"steps": 80, "exports": 2} | changes))
 
 
 @pytest.fixture

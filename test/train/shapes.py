@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -50,3 +51,26 @@ def make_dataset(
     content = {"images": listed, "annotations": annotations, "categories": categories}
     (root / "annotations.json").write_text(json.dumps(content))
     return root
+
+
+def small_run(data: Path, folder: Path, **changes: Any) -> dict[str, Any]:
+    """Parameters of a training run of some seconds on ``data``/train and val, that writes below ``folder``."""
+    told: dict[str, Any] = {
+        "dataset": str(data / "train"),
+        "validation": str(data / "val"),
+        "run_directory": str(folder / "run"),
+        "model_root": str(folder / "models"),
+        "model": "shapes",
+        "width": 96,
+        "height": 64,
+        "batch": 4,
+        "minutes": 0.0,
+        "steps": 60,
+        "exports": 1,
+        "validations": 2,
+        "warmup_steps": 2,
+        "learning_rate": 0.004,
+        "precision": "fp32",
+        "threads": 1,
+    }
+    return told | changes

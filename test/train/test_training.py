@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from shapes import make_dataset
+from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
 from perception_train.training import checkpoint
@@ -20,25 +20,7 @@ from perception_train.training.schedule import Schedule
 
 
 def params(shapes: Path, run: Path, **changes: Any) -> TrainParams:
-    told: dict[str, Any] = dict(
-        dataset=str(shapes / "train"),
-        validation=str(shapes / "val"),
-        run_directory=str(run),
-        model_root=str(run.parent / "models"),
-        model="shapes",
-        width=96,
-        height=64,
-        batch=4,
-        minutes=0.0,
-        steps=60,
-        learning_rate=0.004,
-        exports=1,
-        validations=2,
-        warmup_steps=2,
-        precision="fp32",
-        threads=1,
-    )
-    return TrainParams(**(told | changes))
+    return TrainParams(**small_run(shapes, run.parent, **({"run_directory": str(run)} | changes)))
 
 
 def rows(path: Path) -> list[dict[str, str]]:
