@@ -14,7 +14,7 @@ help: ## this list
 setup: ## an environment in .venv with everything at pinned versions; PYTHON=python3.12 picks the interpreter
 	@$(PYTHON) scripts/setup.py
 
-demo: setup ## the whole loop, live: DEMO=full (15 minutes) or DEMO=quick (4 minutes); results in runs/demo
+demo: setup ## the whole loop, live: DEMO=full (11 minutes on 2 cores) or DEMO=quick (4 minutes); results in runs/demo
 	@$(VENV) -m perception_train.demo --preset $(DEMO)
 
 test: lint ## lint, then every test; ARGS='-k name' passes on to pytest
