@@ -114,7 +114,9 @@ PRESETS = {preset.name: preset for preset in (FULL, QUICK)}
 class DemoParams:
     """Run the whole loop: generate, train, swap checkpoints into a live pipeline, score, report."""
 
-    preset: str = param("full", "full takes about 11 minutes on two cores, quick 4 with lower numbers", choices=tuple(PRESETS))
+    preset: str = param(
+        "full", "full takes about 11 minutes on two cores, quick 4 with lower numbers", choices=tuple(PRESETS)
+    )
     output: str = param("runs/demo", "directory of everything the demo writes; an earlier run in it moves to previous/")
     train_minutes: float = param(0.0, "minutes of training (0: the preset's)", minimum=0.0, maximum=600.0)
     camera_hz: float = param(0.0, "frames per second of the camera (0: the preset's)", minimum=0.0, maximum=60.0)

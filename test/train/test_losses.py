@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 from torchvision.ops import box_iou, complete_box_iou_loss
 
 from perception_train.models import build_model
@@ -76,3 +77,13 @@ def test_a_model_learns_one_batch() -> None:
         optimizer.step()
         totals.append(float(total.detach()))
     assert totals[-1] < 0.6 * totals[0]
+
+
+@pytest.mark.parametrize(("architecture", "gflops"), [("yolo_n", 6.5), ("yolo_s", 21.5)])
+def test_sizes_cost_what_yolo11_costs(architecture: str, gflops: float) -> None:
+    """Published figures of YOLO11 at 640x640 and 80 classes, so that comparisons are between equals."""
+    model = build_model(architecture, 80).eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        raw = model(torch.zeros(1, 3, 640, 640))
+    assert raw.shape == (1, 4 * 16 + 80, 8400)
+    assert counter.get_total_flops() / 1e9 == pytest.approx(gflops, rel=0.1)
