@@ -8,14 +8,13 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 
 from perception_train.data.augment import AugmentParams
 from perception_train.data.coco import CocoDataset
-from perception_train.data.loader import Batch, TrainLoader
-from perception_train.models import build_model
+from perception_train.data.loader import TrainLoader
 
 from .figures import Figure, median_seconds
+from .step import make_step
 
 _IMAGES = 64
 
@@ -45,18 +44,7 @@ def measure(architecture: str, classes: int, network: tuple[int, int], batch: in
     with tempfile.TemporaryDirectory() as folder:
         loader = TrainLoader(_dataset(Path(folder), classes), network, batch, 1, AugmentParams(), 1 << 30)
         fixed = loader.batch(0, True)
-        torch.manual_seed(0)
-        model = build_model(architecture, classes).to(memory_format=torch.channels_last)
-        optimizer = torch.optim.AdamW(model.parameters(), 1e-3, fused=True)
-
-        def step(one: Batch, bf16: bool) -> None:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                raw = model(one.input())
-            losses = model.loss(raw, one.targets, network[1], network[0])
-            optimizer.zero_grad(set_to_none=True)
-            torch.stack(list(losses.values())).sum().backward()
-            optimizer.step()
-
+        step = make_step(architecture, classes)
         speeds = {bf16: batch / median_seconds(lambda bf16=bf16: step(fixed, bf16), seconds) for bf16 in (False, True)}
         best = max(speeds, key=lambda key: speeds[key])
         stream = loader.stream(0, lambda _: True)
