@@ -1,7 +1,9 @@
 """MuJoCo with an off-screen OpenGL context: import it from here, never directly.
 
 The environment has to be set before MuJoCo is first imported: ``MUJOCO_GL=egl`` (no screen needed), and
-one rasteriser thread per process, because scenes are rendered by several processes at once.
+one thread per process for the rasteriser in software, because scenes are rendered by several processes at once.
+EGL takes a GPU where there is one; which of several is MuJoCo's to choose: by ``MUJOCO_EGL_DEVICE_ID``, or
+else the first of ``CUDA_VISIBLE_DEVICES``.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ def _missing(error: BaseException) -> UserError:
     reason = str(error).split(". ")[0].strip().rstrip(".") or type(error).__name__
     chosen = os.environ["MUJOCO_GL"]
     fix = "apt-get install libegl1 libgl1-mesa-dri" if chosen == "egl" else "unset MUJOCO_GL"
+    if "MUJOCO_EGL_DEVICE_ID" in os.environ and not isinstance(error, (ImportError, AttributeError)):
+        fix = f"unset MUJOCO_EGL_DEVICE_ID (it is '{os.environ['MUJOCO_EGL_DEVICE_ID']}')"
     return UserError(f"cannot render off-screen (MUJOCO_GL={chosen}): {reason}", fix=fix)
 
 
@@ -47,4 +51,11 @@ def open_context(width: int, height: int) -> mujoco.gl_context.GLContext:
     return context
 
 
-__all__ = ["mujoco", "open_context"]
+def device_name() -> str:
+    """What renders the current context, in its driver's words: a GPU's name, or llvmpipe for software."""
+    from OpenGL.GL import GL_RENDERER, glGetString
+
+    return bytes(glGetString(GL_RENDERER)).decode(errors="replace")
+
+
+__all__ = ["device_name", "mujoco", "open_context"]
