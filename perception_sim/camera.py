@@ -10,17 +10,23 @@ import dataclasses
 
 import numpy as np
 
+from .lens import Lens
+
 Point = tuple[float, float, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class View:
-    """A camera at ``position`` that looks at ``target`` (metres), tilted by ``roll`` radians; ``fovy`` in degrees."""
+    """A camera at ``position`` that looks at ``target`` (metres), tilted by ``roll`` radians.
+
+    ``fovy`` in degrees is that of a pinhole of the same focal length; ``lens`` is what bends the picture, if anything.
+    """
 
     position: Point
     target: Point
     roll: float
     fovy: float
+    lens: Lens | None = None
 
     @property
     def axes(self) -> np.ndarray:

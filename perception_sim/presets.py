@@ -1,7 +1,8 @@
-"""Difficulty presets: YAML files of ranges, checked against the dataclasses below.
+"""Presets: YAML files in which every axis of randomisation is a distribution (see `randomize`).
 
-A preset is named (``demo``, one of the files in ``perception_sim/presets``) or given as the path of a
-YAML file of your own. What a file leaves out takes the default; an unknown key is an error.
+A preset is named (one of the files in ``perception_sim/presets``) or given as the path of a YAML file of
+your own. ``base`` names a preset whose values hold where the file says nothing; without it the defaults
+below do. An unknown key is an error.
 """
 
 from __future__ import annotations
@@ -12,11 +13,17 @@ from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError, did_you_mean
-from perception_common.params import build, load_yaml, param
+from perception_common.params import load_yaml, param
 
-from .catalogue import CLASSES
+from . import axes, objects
+from .axes import axis, mix
+from .catalogue import KINDS
 from .distractors import DISTRACTORS
-from .texture import PATTERNS
+from .kinds import Kind
+from .lookalikes import LOOKALIKES
+from .randomize import Number, Shares
+from .texture import GENERAL, PATTERNS
+from .texture_ground import GROUND
 
 _DIRECTORY = Path(__file__).with_name("presets")
 _ALL_PATTERNS = tuple(PATTERNS)
@@ -24,86 +31,164 @@ _ALL_PATTERNS = tuple(PATTERNS)
 
 @dataclasses.dataclass(frozen=True)
 class Content:
-    """What stands in a scene. Ranges are [low, high]."""
+    """What stands in a scene."""
 
-    classes: tuple[str, ...] = param(
-        tuple(CLASSES), "object classes; category ids follow this order", choices=tuple(CLASSES)
+    classes: tuple[str, ...] = param(tuple(KINDS), "object classes; category ids follow this order")
+    object_dirs: tuple[str, ...] = param((), "folders of objects made by perception-sim add-object; their names join")
+    objects: Number = axis([2, 10], "objects of a class per scene", whole=True, minimum=0, maximum=60)
+    distractor_kinds: Shares = mix(
+        ["shapes"],
+        "what distractors are: shapes (abstract ones), lookalikes (of the classes), catalogue (every kind that is no "
+        "class), or single kinds",
     )
-    objects: tuple[int, ...] = param((2, 10), "objects of a class per scene", minimum=1, maximum=40)
-    distractor_kinds: tuple[str, ...] = param(tuple(DISTRACTORS), "kinds of distractors", choices=tuple(DISTRACTORS))
-    distractors: tuple[int, ...] = param((0, 4), "distractors per scene", minimum=0, maximum=40)
+    distractors: Number = axis([0, 4], "distractors per scene", whole=True, minimum=0, maximum=60)
+    distractor_size: Number = axis(
+        {"log_uniform": [0.4, 2.5]},
+        "size of a distractor over the typical size of the classes",
+        minimum=0.01,
+        maximum=100.0,
+    )
     negatives: float = param(0.08, "share of scenes without any object of a class", minimum=0.0, maximum=1.0)
-    size: tuple[float, ...] = param((0.05, 0.12), "nominal object size in metres", minimum=0.005, maximum=2.0)
-    spread: float = param(
-        1.5, "radius of the area over the radius of a disc that the objects would just fill", minimum=1.0
-    )
+    size: Number | None = axis(
+        [0.05, 0.12], "nominal size of objects in metres; natural: each kind's own",
+        minimum=0.005, maximum=5.0, natural=True,
+    )  # fmt: skip
+    spread: Number = axis(1.5, "radius of the area over that of a disc that the objects would just fill", minimum=1.0)
     gap: float = param(0.7, "least distance between two objects over the sum of their radii", minimum=0.0)
-    upright: float = param(0.5, "share of objects set down upright; the others tumble", minimum=0.0, maximum=1.0)
-    drop: float = param(0.08, "greatest height in metres from which objects are dropped", minimum=0.0, maximum=1.0)
+    upright: Number | None = axis(
+        0.5, "share of objects set down upright; the others tumble; natural: each kind's own",
+        minimum=0.0, maximum=1.0, natural=True,
+    )  # fmt: skip
+    drop: float = param(
+        0.8, "greatest height from which objects are dropped, over their size", minimum=0.0, maximum=10.0
+    )
+    floating: float = param(0.0, "share of scenes whose objects float in the air, unsettled", minimum=0.0, maximum=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Camera:
-    """Where the camera is and what it sees. Ranges are [low, high]."""
+    """Where the camera is and what it sees."""
 
-    fovy: tuple[float, ...] = param((35.0, 65.0), "vertical field of view, degrees", minimum=5.0, maximum=120.0)
-    elevation: tuple[float, ...] = param(
-        (15.0, 75.0), "height above the table seen from the scene, degrees", minimum=1.0, maximum=89.0
+    mode: Shares = mix(
+        ["orbit"],
+        "orbit: looks at the whole group from a distance that fills the image; robot: stands at a height and looks at "
+        "one object",
+        ("orbit", "robot"),
     )
-    fill: tuple[float, ...] = param(
-        (0.6, 1.3), "radius of the group of objects over half the image height", minimum=0.05
+    fovy: Number = axis([35.0, 65.0], "vertical field of view, degrees", minimum=3.0, maximum=120.0)
+    roll: Number = axis([-8.0, 8.0], "tilt about the optical axis, degrees", minimum=-180.0, maximum=180.0)
+    elevation: Number = axis(
+        [15.0, 75.0], "orbit: height above the ground seen from the scene, degrees", minimum=1.0, maximum=89.0
     )
-    roll: float = param(8.0, "greatest tilt about the optical axis, degrees", minimum=0.0, maximum=180.0)
-    aim: float = param(0.3, "how far the camera looks past the middle, over the group's radius", minimum=0.0)
+    fill: Number = axis([0.6, 1.3], "orbit: radius of the group of objects over half the image height", minimum=0.05)
+    aim: float = param(0.3, "orbit: how far the camera looks past the middle, over the group's radius", minimum=0.0)
+    height: Number = axis([0.2, 1.5], "robot: height above the ground, metres", minimum=0.01, maximum=100.0)
+    apparent: Number = axis(
+        {"log_uniform": [0.08, 0.8]},
+        "robot: size of the object looked at over the image height",
+        minimum=0.005,
+        maximum=3.0,
+    )
+    off_centre: Number = axis(
+        [0.0, 0.35], "robot: distance of the object looked at from the middle, over the image's size", maximum=1.0
+    )
     keep_in_view: float = param(
         0.35, "least share of an object's box inside the image; less is as good as outside", minimum=0.0, maximum=1.0
+    )
+    lens: Shares = mix(["none"], "kind of lens distortion", ("none", "plumb_bob", "equidistant"))
+    distortion: Number = axis([-0.25, 0.1], "plumb_bob: first radial coefficient k1", minimum=-0.4, maximum=0.3)
+    fisheye: Number = axis(
+        [100.0, 140.0], "equidistant: horizontal field of view, degrees", minimum=60.0, maximum=150.0
     )
 
 
 @dataclasses.dataclass(frozen=True)
 class Light:
-    """Lights. Ranges are [low, high]."""
+    """Lights."""
 
-    extra: tuple[int, ...] = param((0, 2), "lights besides the main one", minimum=0, maximum=6)
+    extra: Number = axis([0, 2], "lights besides the main one", whole=True, minimum=0, maximum=6)
     shadow: float = param(0.85, "probability that the main light casts shadows", minimum=0.0, maximum=1.0)
-    elevation: tuple[float, ...] = param(
-        (25.0, 85.0), "height of a light above the horizon, degrees", minimum=1.0, maximum=90.0
-    )
-    brightness: tuple[float, ...] = param((0.35, 0.9), "of the main light", minimum=0.0)
-    ambient: tuple[float, ...] = param((0.12, 0.4), "light from everywhere", minimum=0.0)
-    tint: float = param(0.3, "greatest saturation of a light's colour", minimum=0.0, maximum=1.0)
+    elevation: Number = axis([25.0, 85.0], "height of a light above the horizon, degrees", minimum=1.0, maximum=90.0)
+    brightness: Number = axis([0.35, 0.9], "of the main light", minimum=0.0)
+    ambient: Number = axis([0.12, 0.4], "light from everywhere", minimum=0.0)
+    tint: Number = axis([0.0, 0.3], "saturation of a light's colour", minimum=0.0, maximum=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Surface:
-    """Textures, tables, walls. Ranges are [low, high]."""
+    """Materials of objects and stage, table, walls, sky."""
 
-    object_patterns: tuple[str, ...] = param(_ALL_PATTERNS, "patterns on objects", choices=_ALL_PATTERNS)
-    stage_patterns: tuple[str, ...] = param(_ALL_PATTERNS, "patterns on floor, table and walls", choices=_ALL_PATTERNS)
-    contrast: tuple[float, ...] = param((0.3, 1.0), "of an object's pattern", minimum=0.0, maximum=1.0)
-    stage_contrast: tuple[float, ...] = param(
-        (0.2, 0.9), "of the pattern of floor, table and walls", minimum=0.0, maximum=1.0
-    )
-    saturation: tuple[float, ...] = param((0.0, 1.0), "of object colours", minimum=0.0, maximum=1.0)
+    typical: float = param(
+        0.0, "share of objects that look as their kind typically does; the others have random colours and patterns",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    object_patterns: Shares = mix(GENERAL, "patterns on objects", _ALL_PATTERNS)
+    stage_patterns: Shares = mix(GENERAL + tuple(GROUND), "patterns on floor, table and walls", _ALL_PATTERNS)
+    detail: Number = axis(
+        1.0, "factor on the contrast of every texture that is no photograph; 0 leaves plain colours",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    contrast: Number = axis([0.3, 1.0], "of an object's pattern", minimum=0.0, maximum=1.0)
+    stage_typical: float = param(
+        0.0, "share of floors, tables and walls in the colours that their pattern typically has (green grass)",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    stage_contrast: Number = axis([0.2, 0.9], "of the pattern of floor, table and walls", minimum=0.0, maximum=1.0)
+    saturation: Number = axis([0.0, 1.0], "of object colours", minimum=0.0, maximum=1.0)
+    stage_saturation: Number = axis([0.0, 0.7], "of the colours of floor, table and walls", minimum=0.0, maximum=1.0)
     stand_out: float = param(
-        0.1, "least distance (RGB, 0..1.7) between an object's colour and that of the ground", minimum=0.0, maximum=1.0
-    )
+        0.1, "least distance (RGB, 0..1.7) between an object's random colour and that of the ground",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
     table: float = param(0.4, "probability of a table top instead of a floor", minimum=0.0, maximum=1.0)
     walls: float = param(0.6, "probability of walls instead of the sky", minimum=0.0, maximum=1.0)
-    gloss: float = param(0.6, "greatest specular reflection of a surface", minimum=0.0, maximum=1.0)
+    gloss: Number = axis([0.0, 0.6], "specular reflection of a surface", minimum=0.0, maximum=1.0)
+    tile: Number = axis(
+        {"log_uniform": [2.5, 12.0]}, "length of the floor's texture over the typical object's size", minimum=0.1
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Background:
+    """Photographs, and pictures put together instead of rendered."""
+
+    images: tuple[str, ...] = param((), "folders of photographs (jpg, png), searched with their sub-folders")
+    stage: float = param(
+        0.5, "share of scenes whose floor, table, walls and sky are photographs, where there are any",
+        minimum=0.0, maximum=1.0,
+    )  # fmt: skip
+    composite: float = param(
+        0.0, "share of images whose objects stand before a picture instead of their scene", minimum=0.0, maximum=1.0
+    )
+    paste: float = param(
+        0.0, "share of images put together from cut-outs of the scene's earlier images", minimum=0.0, maximum=1.0
+    )
+    blend: Number = axis([0.3, 1.2], "width of a cut-out's blended edge, pixels", minimum=0.0, maximum=10.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class Sensor:
-    """What the camera does to the picture. Ranges are [low, high]."""
+    """What the camera does to the picture: distributions of `perception_sim.sensor.SensorSettings`."""
 
-    exposure: tuple[float, ...] = param((0.7, 1.35), "factor on linear brightness", minimum=0.05)
-    gamma: tuple[float, ...] = param((0.8, 1.25), "exponent of the tone curve", minimum=0.2, maximum=5.0)
-    white_balance: float = param(0.08, "greatest deviation of a channel's gain from 1", minimum=0.0, maximum=1.0)
-    noise: tuple[float, ...] = param(
-        (0.0, 0.03), "standard deviation of the noise, of full scale", minimum=0.0, maximum=1.0
+    exposure: Number = axis({"log_uniform": [0.7, 1.35]}, "factor on the light", minimum=0.05, maximum=20.0)
+    white_balance: Number = axis([0.0, 0.08], "greatest deviation of a channel's gain from 1", minimum=0.0, maximum=0.9)
+    vignette: Number = axis(0.0, "share of the light that is lost in the corners", minimum=0.0, maximum=0.95)
+    aberration: Number = axis(0.0, "how far red and blue part in the corners, pixels", minimum=-20.0, maximum=20.0)
+    defocus: Number = axis(0.0, "radius of the disc that a point becomes, pixels", minimum=0.0, maximum=50.0)
+    motion: Number = axis(0.0, "length of the motion blur, pixels; its direction is random", minimum=0.0, maximum=100.0)
+    blur: Number = axis([0.0, 0.9], "standard deviation of the lens's blur, pixels", minimum=0.0, maximum=20.0)
+    shot_noise: Number = axis(0.0, "standard deviation of the photon noise at full scale", minimum=0.0, maximum=0.5)
+    read_noise: Number = axis(0.0, "standard deviation of the noise in the dark", minimum=0.0, maximum=0.5)
+    bayer: float = param(0.0, "share of pictures that are interpolated from a colour filter", minimum=0.0, maximum=1.0)
+    saturation: Number = axis(1.0, "factor on the distance of colours from grey", minimum=0.0, maximum=4.0)
+    gamma: Number = axis({"log_uniform": [0.8, 1.25]}, "exponent of the tone curve", minimum=0.2, maximum=5.0)
+    contrast: Number = axis(1.0, "slope of the tone curve in the middle", minimum=0.2, maximum=5.0)
+    sharpening: Number = axis(0.0, "amount of the unsharp mask", minimum=0.0, maximum=10.0)
+    downscale: Number = axis(1.0, "how many times fewer pixels each way the sensor has", minimum=1.0, maximum=16.0)
+    jpeg: Number = axis(
+        0, "quality of the JPEG that the picture has been, 0 for none", whole=True, minimum=0, maximum=100
     )
-    blur: tuple[float, ...] = param((0.0, 0.9), "standard deviation of the blur, pixels", minimum=0.0, maximum=20.0)
+    noise: Number = axis([0.0, 0.03], "standard deviation of the noise after the tone curve", minimum=0.0, maximum=1.0)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,7 +203,7 @@ class Labels:
 
 @dataclasses.dataclass(frozen=True)
 class Preset:
-    """A difficulty: its name, what it is in a sentence, and the ranges of every section."""
+    """A world: its name, what it is in a sentence, and the distributions of every section."""
 
     name: str
     description: str
@@ -126,22 +211,59 @@ class Preset:
     camera: Camera
     light: Light
     surface: Surface
+    background: Background
     sensor: Sensor
     labels: Labels
 
     def as_dict(self) -> dict[str, Any]:
-        """Everything, as JSON writes it."""
-        return dataclasses.asdict(self)
+        """Everything, as JSON writes it; `parse_preset` reads it back."""
+        return {
+            "name": self.name,
+            "description": self.description,
+            **{key: axes.dump(getattr(self, key)) for key in _SECTIONS},
+        }
+
+    @property
+    def kinds(self) -> dict[str, Kind]:
+        """Every kind that can be a class."""
+        return {**KINDS, **objects.load(self.content.object_dirs)}
+
+    @property
+    def others(self) -> dict[str, Kind]:
+        """Every kind that can be a distractor: those that are neither a class nor members of one."""
+        classes = set(self.content.classes)
+        every = {**self.kinds, **LOOKALIKES, **DISTRACTORS}
+        return {name: kind for name, kind in every.items() if name not in classes and not classes & set(kind.also)}
+
+    @property
+    def groups(self) -> dict[str, tuple[str, ...]]:
+        """What the groups in `Content.distractor_kinds` stand for."""
+        classes, others = set(self.content.classes), self.others
+        return {
+            "shapes": tuple(name for name in others if name in DISTRACTORS),
+            "catalogue": tuple(name for name in others if name in self.kinds),
+            "lookalikes": tuple(name for name, kind in others.items() if classes & set(kind.resembles)),
+        }
 
 
-_SECTIONS = {
+_SECTIONS: dict[str, type] = {
     "content": Content,
     "camera": Camera,
     "light": Light,
     "surface": Surface,
+    "background": Background,
     "sensor": Sensor,
     "labels": Labels,
 }
+
+
+def reference_preset() -> str:
+    """Every key of a preset with its default and what it means, as YAML that is a preset itself."""
+    head = (
+        "# A preset of perception-sim with every default: copy it, or name a `base` and say only what differs.\n"
+        "# Generated from the code (`make config`): edit a copy, not this file.\n\n"
+    )
+    return head + axes.reference(_SECTIONS)
 
 
 def preset_names() -> list[str]:
@@ -156,40 +278,60 @@ def load_preset(name: str) -> Preset:
         UserError: no such preset or file, an unknown key, a value out of range, a range upside down.
 
     """
-    if "/" in name or name.endswith((".yaml", ".yml")):
-        path = Path(name)
-    elif name in preset_names():
-        path = _DIRECTORY / f"{name}.yaml"
-    else:
-        raise UserError(
-            f"unknown preset '{name}'", fix=did_you_mean(name, preset_names()) + " (a YAML file's path works too)"
-        )
+    path = _find(name)
     return parse_preset(path.stem, load_yaml(path), path)
 
 
 def parse_preset(name: str, values: Mapping[str, Any], where: object = None) -> Preset:
     """A preset from a mapping of sections (see `load_preset`)."""
-    known = [*_SECTIONS, "description"]
+    known = [*_SECTIONS, "description", "base"]
     for key in values:
         if key not in known:
             raise UserError(f"unknown section '{key}' in preset", where=where, fix=did_you_mean(str(key), known))
+    if "base" in values:
+        values = _upon(str(values["base"]), values, where)
     sections: dict[str, Any] = {}
     for key, section in _SECTIONS.items():
-        content = values.get(key) or {}
-        if not isinstance(content, Mapping):
+        sections[key] = axes.read(section, values.get(key) or {}, f"{where}, section {key}" if where else key)
+    preset = Preset(name=name, description=" ".join(str(values.get("description", "")).split()), **sections)
+    _check_names(preset, where)
+    return preset
+
+
+def _upon(base: str, values: Mapping[str, Any], where: object) -> dict[str, Any]:
+    """The values of preset ``base`` with those of ``values`` over them."""
+    path = _find(base)
+    below = load_yaml(path)
+    if "base" in below:
+        raise UserError(f"preset '{base}' has a base itself", where=where, fix="name a preset without a base")
+    merged: dict[str, Any] = {"description": values.get("description", below.get("description", ""))}
+    for key in _SECTIONS:
+        parts = [source.get(key) or {} for source in (below, values)]
+        if not all(isinstance(part, Mapping) for part in parts):
             raise UserError(f"section '{key}' must hold 'name: value' lines", where=where)
-        sections[key] = build(section, content, f"{where}, section {key}")
-        _check_ranges(sections[key], f"{where}, section {key}")
-    return Preset(name=name, description=" ".join(str(values.get("description", "")).split()), **sections)
+        merged[key] = {**parts[0], **parts[1]}
+    return merged
 
 
-def _check_ranges(section: Any, where: str) -> None:
-    for field in dataclasses.fields(section):
-        value = getattr(section, field.name)
-        if not isinstance(value, tuple):
-            continue
-        if isinstance(field.default, tuple) and isinstance(field.default[0], str):
-            if not value or len(set(value)) != len(value):
-                raise UserError(f"'{field.name}' must name at least one, and none twice", where=where)
-        elif len(value) != 2 or value[0] > value[1]:
-            raise UserError(f"'{field.name}' must be [low, high] with low <= high, not {list(value)}", where=where)
+def _find(name: str) -> Path:
+    if "/" in name or name.endswith((".yaml", ".yml")):
+        return Path(name)
+    if name in preset_names():
+        return _DIRECTORY / f"{name}.yaml"
+    raise UserError(
+        f"unknown preset '{name}'", fix=did_you_mean(name, preset_names()) + " (a YAML file's path works too)"
+    )
+
+
+def _check_names(preset: Preset, where: object) -> None:
+    classes = preset.content.classes
+    if not classes or len(set(classes)) != len(classes):
+        raise UserError("'classes' must name at least one, and none twice", where=where)
+    for name in classes:
+        if name not in preset.kinds:
+            raise UserError(f"unknown class '{name}'", where=where, fix=did_you_mean(name, preset.kinds))
+    known = [*preset.groups, *preset.others]
+    for name in preset.content.distractor_kinds.names:
+        if name not in known:
+            what = "is a class or a member of one" if name in preset.kinds else "is no kind of distractor"
+            raise UserError(f"'{name}' {what}", where=where, fix=did_you_mean(name, known))

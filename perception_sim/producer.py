@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,11 @@ from perception_common.errors import UserError
 
 from . import rle
 from .annotate import Annotation, Instance
-from .camera import View
 from .presets import Preset
-from .render import Renderer
-from .sampling import sample_sensor
-from .sensor import SensorSettings, expose
-from .staging import labelled_view, settled_world
-from .world import World
+from .renderers import open_renderer
+from .shot import Shot, Studio, negative_scene
+from .staging import settled_world
+from .viewer import Viewer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +35,8 @@ class Plan:
     image_format: str
     jpg_quality: int
     masks: bool
+    depth: bool = False
+    renderer: str = "classic"
 
     @property
     def scenes(self) -> int:
@@ -53,7 +54,7 @@ class Producer:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._renderer = Renderer(plan.width, plan.height)
+        self._viewer = Viewer(plan.width, plan.height, functools.partial(open_renderer, plan.renderer))
 
     def make(self, scene: int) -> dict[str, Any]:
         """Write the images and masks of a scene and return its record (JSON values only).
@@ -62,21 +63,19 @@ class Producer:
         """
         plan = self.plan
         rng = np.random.default_rng(np.random.SeedSequence([plan.seed, scene]))
-        negative = bool(rng.random() < plan.preset.content.negatives)
-        world = settled_world(plan.preset, rng, negative, self._renderer.buffer)
-        self._renderer.load(world)
-        shots = [self._shoot(world, number, rng) for number in plan.numbers(scene)]
+        negative = negative_scene(plan.preset, rng)
+        world = settled_world(plan.preset, rng, negative, self._viewer.buffer)
+        studio = Studio(world, self._viewer, plan.preset, plan.depth)
+        shots = [self._write(studio.shoot(rng), number) for number in plan.numbers(scene)]
         return {"scene": scene, "negative": negative, "sampled": world.scene.as_dict(), "shots": shots}
 
     def close(self) -> None:
-        """Free the renderer."""
-        self._renderer.close()
+        """Free the renderers."""
+        self._viewer.close()
 
-    def _shoot(self, world: World, number: int, rng: np.random.Generator) -> dict[str, Any]:
+    def _write(self, shot: Shot, number: int) -> dict[str, Any]:
+        """Write a picture's files; its part of the record."""
         plan = self.plan
-        view, annotation = labelled_view(world, self._renderer, plan.preset, rng)
-        settings = sample_sensor(plan.preset, rng)
-        picture = expose(self._renderer.rgb(view), settings, rng)
         name = f"{number:06d}.{plan.image_format}"
         options = (
             [cv2.IMWRITE_JPEG_QUALITY, plan.jpg_quality]
@@ -84,19 +83,24 @@ class Producer:
             else [cv2.IMWRITE_PNG_COMPRESSION, 3]
         )
         sizes = {
-            f"images/{name}": _write(plan.output / "images" / name, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), options)
+            f"images/{name}": _write(plan.output / "images" / name, cv2.cvtColor(shot.rgb, cv2.COLOR_RGB2BGR), options)
         }
         if plan.masks:
             mask = f"{number:06d}.png"
             sizes[f"masks/{mask}"] = _write(
-                plan.output / "masks" / mask, annotation.mask, [cv2.IMWRITE_PNG_COMPRESSION, 5]
+                plan.output / "masks" / mask, shot.annotation.mask, [cv2.IMWRITE_PNG_COMPRESSION, 5]
+            )
+        if shot.depth is not None:
+            depth = f"{number:06d}.png"
+            sizes[f"depth/{depth}"] = _write(
+                plan.output / "depth" / depth, millimetres(shot.depth), [cv2.IMWRITE_PNG_COMPRESSION, 1]
             )
         return {
             "number": number,
             "file_name": name,
             "sizes": sizes,
-            "view": _view_record(view, settings, plan.width, plan.height),
-            "instances": [_instance_record(instance) for instance in _ordered(annotation)],
+            "view": shot.as_dict(self._viewer),
+            "instances": [_instance_record(instance) for instance in _ordered(shot.annotation)],
         }
 
 
@@ -106,24 +110,23 @@ def _ordered(annotation: Annotation) -> list[Instance]:
 
 def _instance_record(instance: Instance) -> dict[str, Any]:
     x0, y0, x1, y1 = instance.box
+    a0, b0, a1, b1 = instance.amodal
     return {
         "category_id": instance.category,
         "bbox": [x0, y0, x1 - x0, y1 - y0],
         "area": instance.area,
         "iscrowd": 0 if instance.labelled else 1,
         "segmentation": rle.encode(instance.mask),
+        "amodal_bbox": [a0, b0, a1 - a0, b1 - b0],
         "occlusion": round(instance.occlusion, 4),
         "truncation": round(instance.truncation, 4),
         "thing": instance.thing,
     }
 
 
-def _view_record(view: View, settings: SensorSettings, width: int, height: int) -> dict[str, Any]:
-    return {
-        "camera": dataclasses.asdict(view),
-        "intrinsics": view.intrinsics(width, height).tolist(),
-        "sensor": dataclasses.asdict(settings),
-    }
+def millimetres(depth: np.ndarray) -> np.ndarray:
+    """Depth in metres as uint16 millimetres, as depth cameras give it (REP 118): 0 is unknown, 65535 the farthest."""
+    return np.clip(depth * 1000.0 + 0.5, 0.0, 65535.0).astype(np.uint16)
 
 
 def _write(path: Path, picture: np.ndarray, options: list[int]) -> int:

@@ -19,9 +19,16 @@ def encode(mask: np.ndarray) -> dict[str, Any]:
 
 
 def decode(encoded: dict[str, Any]) -> np.ndarray:
-    """The bool mask [H, W] of what `encode` made."""
+    """The bool mask [H, W] of what `encode` made.
+
+    Raises:
+        ValueError: the runs do not add up to the mask's pixels.
+
+    """
     height, width = encoded["size"]
     runs = _from_text(encoded["counts"])
+    if min(runs, default=0) < 0 or sum(runs) != height * width:
+        raise ValueError(f"runs of {sum(runs)} pixels for a mask of {height} x {width}")
     values = np.arange(len(runs)) % 2 == 1
     return np.repeat(values, runs).reshape((height, width), order="F")
 

@@ -1,42 +1,107 @@
-"""What a preset's ranges give when drawn from: scenes, views, sensor settings."""
+"""What a preset's distributions give when drawn from: scenes, views, sensor settings."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
+
 import numpy as np
 
+from perception_common.errors import UserError
+
+from . import looks, photographs
 from .camera import View, orbit
-from .catalogue import CLASSES
-from .distractors import DISTRACTORS
+from .kinds import Kind
+from .lens import MAX_ANGLE, Lens
 from .presets import Camera, Preset
-from .randomize import Chance, Choice, Color, LogUniform, Orientation, Uniform, Whole
+from .randomize import Chance, Choice, Color, LogUniform, Orientation
 from .scene import Light, Material, Quaternion, Scene, Stage, Table, Thing, Walls
 from .sensor import SensorSettings
-from .shapes import Shape
+from .shapes import Shape, built
 from .texture import Color as Rgb
 from .texture import Texture
+from .texture_ground import TYPICAL
+from .viewer import Viewer, source_of
 from .world import World
 
-OBJECT_TEXTURE_PX = 64
-STAGE_TEXTURE_PX = 192
+STAGE_TEXTURE_PX = 256
+_SKY_TEXTURE_PX = 256
+_LENS_ATTEMPTS = 10
+_USUAL_M = 0.1
+"""The size of things for which lengths of the stage are written below; others follow in proportion."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Optics:
+    """The vertical field of view in degrees of a pinhole of the same focal length, and the lens, if it bends."""
+
+    fovy: float
+    lens: Lens | None
 
 
 def sample_scene(preset: Preset, rng: np.random.Generator, negative: bool) -> Scene:
     """A scene with its things above the ground, not yet settled; ``negative`` leaves out objects of any class."""
-    stage = _stage(preset, rng)
+    drafts = _drafts(preset, rng, negative)
+    unit = float(np.median([draft.size for draft in drafts])) if drafts else _USUAL_M
+    floating = Chance(preset.content.floating)(rng)
+    spots, area = _spots([draft.radius for draft in drafts], preset, rng)
+    reach = max(6.0 * unit, area)
+    stage = _stage(preset, rng, unit, reach)
     ground = stage.table.material if stage.table else stage.floor
-    things = _things(preset, rng, negative, ground.texture.colors)
-    return Scene(things, _lights(preset, rng), stage)
+    things = tuple(
+        _thing(draft, spot, preset, rng, ground.texture.colors, floating, reach)
+        for draft, spot in zip(drafts, spots, strict=True)
+    )
+    return Scene(things, _lights(preset, rng), stage, unit, reach, floating)
 
 
-def sample_view(camera: Camera, center: np.ndarray, radius: float, rng: np.random.Generator) -> View:
-    """A view of a group of objects within ``radius`` metres of ``center``."""
-    fovy = Uniform(*camera.fovy)(rng)
-    distance = viewing_distance(fovy, radius, Uniform(*camera.fill)(rng))
-    position = orbit(center, distance, rng.uniform(0.0, 2 * np.pi), np.radians(Uniform(*camera.elevation)(rng)))
+def sample_optics(camera: Camera, width: int, height: int, rng: np.random.Generator) -> Optics:
+    """A lens of the preset's camera, drawn again while it is one that cannot be rendered."""
+    for _ in range(_LENS_ATTEMPTS):
+        model, fovy = camera.lens(rng), camera.fovy(rng)
+        if model == "none":
+            break
+        try:
+            lens = _lens(model, camera, width, height, fovy, rng)
+            source_of(lens, width, height)
+        except UserError:
+            continue
+        return Optics(float(2.0 * np.degrees(np.arctan(height / 2.0 / lens.fy))), lens)
+    return Optics(fovy, None)
+
+
+def _lens(model: str, camera: Camera, width: int, height: int, fovy: float, rng: np.random.Generator) -> Lens:
+    if model == "equidistant":
+        d = (float(rng.uniform(-0.05, 0.1)), *rng.uniform(-0.01, 0.01, 3).tolist())
+        field = camera.fisheye(rng)
+        # Beyond about this field the corners of a picture would lie behind the camera: there is the barrel.
+        circle = float(min(0.5 * field * rng.uniform(1.0, 1.15), MAX_ANGLE)) if field > 120.0 else 0.0
+        return Lens.of_field(model, width, height, field, d, circle)
+    focal = height / 2.0 / float(np.tan(np.radians(fovy) / 2.0))
+    k1 = camera.distortion(rng)
+    d = (k1, float(k1 * k1 * rng.uniform(0.5, 1.2)), *rng.uniform(-0.001, 0.001, 2).tolist(), 0.0)
+    return Lens(model, focal, focal, width / 2.0, height / 2.0, d)
+
+
+def sample_view(camera: Camera, optics: Optics, world: World, rng: np.random.Generator) -> View:
+    """A view of the scene as the preset's camera has it, through that lens."""
+    view = (
+        _robot_view(camera, optics.fovy, world, rng)
+        if camera.mode(rng) == "robot"
+        else _orbit_view(camera, optics.fovy, world, rng)
+    )
+    return dataclasses.replace(view, lens=optics.lens)
+
+
+def _orbit_view(camera: Camera, fovy: float, world: World, rng: np.random.Generator) -> View:
+    """A view of the whole group of things."""
+    center, radius = group(world)
+    distance = viewing_distance(fovy, radius, camera.fill(rng))
+    position = orbit(center, distance, rng.uniform(0.0, 2 * np.pi), np.radians(camera.elevation(rng)))
     aim = rng.normal(size=3) * [1.0, 1.0, 0.5]
     aim *= camera.aim * radius * rng.uniform() / np.linalg.norm(aim)
     x, y, z = (np.asarray(center) + aim).tolist()
-    return View(position, (x, y, z), np.radians(rng.uniform(-camera.roll, camera.roll)), fovy)
+    return View(position, (x, y, z), np.radians(camera.roll(rng)), fovy)
 
 
 def viewing_distance(fovy: float, radius: float, fill: float) -> float:
@@ -44,31 +109,49 @@ def viewing_distance(fovy: float, radius: float, fill: float) -> float:
     return radius / float(np.sin(min(np.radians(fovy) / 2.0 * fill, 1.4)))
 
 
+def standing_distance(fovy: float, size: float, apparent: float) -> float:
+    """The distance in metres at which something of ``size`` covers ``apparent`` of the image height."""
+    return size / (2.0 * apparent * float(np.tan(np.radians(fovy) / 2.0)))
+
+
 def sample_sensor(preset: Preset, rng: np.random.Generator) -> SensorSettings:
     """Settings of the sensor for one picture."""
     s = preset.sensor
-    balance = 1.0 + rng.uniform(-s.white_balance, s.white_balance, 3)
+    deviation = s.white_balance(rng)
+    balance = 1.0 + rng.uniform(-deviation, deviation, 3)
     return SensorSettings(
-        exposure=LogUniform(*s.exposure)(rng),
-        gamma=LogUniform(*s.gamma)(rng),
+        exposure=s.exposure(rng),
         balance=(float(balance[0]), float(balance[1]), float(balance[2])),
-        noise=Uniform(*s.noise)(rng),
-        blur=Uniform(*s.blur)(rng),
+        vignette=s.vignette(rng),
+        aberration=s.aberration(rng),
+        defocus=s.defocus(rng),
+        motion=s.motion(rng),
+        motion_angle=rng.uniform(0.0, np.pi),
+        blur=s.blur(rng),
+        shot_noise=s.shot_noise(rng),
+        read_noise=s.read_noise(rng),
+        bayer=Chance(s.bayer)(rng),
+        saturation=s.saturation(rng),
+        gamma=s.gamma(rng),
+        contrast=s.contrast(rng),
+        sharpening=s.sharpening(rng),
+        downscale=s.downscale(rng),
+        jpeg=int(s.jpeg(rng)),
+        noise=s.noise(rng),
     )
 
 
 def group(world: World) -> tuple[np.ndarray, float]:
     """Centre [3] and radius (metres) of what a camera should look at: the labelled things, or else all things."""
-    chosen = [i for i, thing in enumerate(world.scene.things) if thing.label] or range(len(world.scene.things))
-    points = [world.points(i) for i in chosen]
+    points = [world.points(i) for i in _looked_at(world)]
     if not points:
-        return np.zeros(3), 0.15
+        return np.zeros(3), 1.5 * world.scene.unit
     cloud = np.concatenate(points)
     center = (cloud.min(0) + cloud.max(0)) / 2.0
-    return center, max(float(np.linalg.norm(cloud - center, axis=1).max()), 0.08)
+    return center, max(float(np.linalg.norm(cloud - center, axis=1).max()), 0.8 * world.scene.unit)
 
 
-def view_score(world: World, view: View, preset: Preset, width: int, height: int) -> float:
+def view_score(world: World, view: View, preset: Preset, viewer: Viewer) -> float:
     """How well a view keeps to the preset: 1 if every labelled thing is either well inside the image or outside it.
 
     Judged by projected boxes alone, so hidden parts count as visible; the share of things that keep to it.
@@ -76,11 +159,12 @@ def view_score(world: World, view: View, preset: Preset, width: int, height: int
     labelled = [i for i, thing in enumerate(world.scene.things) if thing.label]
     good, seen = 0, 0
     for thing in labelled:
-        uv, depth = view.project(world.points(thing), width, height)
-        if depth.min() < 0.03:
+        uv, depth = viewer.project(view, world.points(thing))
+        if depth.min() < 0.3 * world.scene.unit:
+            good += bool(depth.max() < 0.0)
             continue
         low, high = uv.min(1), uv.max(1)
-        inside = np.minimum(high, (width, height)) - np.maximum(low, 0.0)
+        inside = np.minimum(high, (viewer.width, viewer.height)) - np.maximum(low, 0.0)
         share = float(np.prod(np.maximum(inside, 0.0) / (high - low)))
         large = float(inside.max()) >= 1.1 * preset.labels.min_box_px
         seen += share > 0.0
@@ -90,28 +174,111 @@ def view_score(world: World, view: View, preset: Preset, width: int, height: int
     return good / len(labelled) if seen else 0.0
 
 
-def _things(preset: Preset, rng: np.random.Generator, negative: bool, ground: tuple[Rgb, Rgb]) -> tuple[Thing, ...]:
+def _looked_at(world: World) -> Sequence[int]:
+    things = world.scene.things
+    return [i for i, thing in enumerate(things) if thing.label] or range(len(things))
+
+
+def _robot_view(camera: Camera, fovy: float, world: World, rng: np.random.Generator) -> View:
+    """A view from a height above the ground onto one thing, which lies somewhere near the middle of the image."""
+    chosen = _looked_at(world)
+    focus, size = np.zeros(3), world.scene.unit
+    if len(chosen):
+        points = world.points(Choice(chosen)(rng))
+        focus, size = (points.min(0) + points.max(0)) / 2.0, float(np.ptp(points, axis=0).max())
+    distance = standing_distance(fovy, size, camera.apparent(rng))
+    rise = camera.height(rng) - float(focus[2])
+    rise = float(np.clip(rise, max(-0.5 * focus[2], -0.5 * distance), 0.97 * distance))
+    along = float(np.sqrt(distance**2 - rise**2))
+    walls = world.scene.stage.walls
+    if walls:
+        along = min(along, max(0.8 * walls.distance - float(np.hypot(*focus[:2])), 0.1 * walls.distance))
+    azimuth = rng.uniform(0.0, 2 * np.pi)
+    x, y, z = (focus + np.array([along * np.cos(azimuth), along * np.sin(azimuth), rise])).tolist()
+    # The point of the picture's middle: beside the thing, in the plane through it that faces the camera.
+    reach = camera.off_centre(rng) * 2.0 * distance * np.tan(np.radians(fovy) / 2.0)
+    turn = rng.uniform(0.0, 2 * np.pi)
+    side = np.array([-np.sin(azimuth), np.cos(azimuth), 0.0]) * np.cos(turn) + np.array([0.0, 0.0, np.sin(turn)])
+    tx, ty, tz = (focus + reach * side).tolist()
+    return View((x, y, z), (tx, ty, tz), np.radians(camera.roll(rng)), fovy)
+
+
+class _Draft:
+    """A thing before its place is known."""
+
+    def __init__(
+        self, label: str, name: str, kind: Kind, size: float, preset: Preset, rng: np.random.Generator
+    ) -> None:
+        self.label, self.name, self.kind, self.size = label, name, kind, size
+        self.shape: Shape = kind.sample(size, rng)
+        upright = preset.content.upright
+        self.orientation: Quaternion = Orientation(kind.upright if upright is None else upright(rng))(rng)
+        self.solid = built(self.shape)
+        points = self.solid.points @ matrix(self.orientation).T
+        self.low, self.radius = float(points[:, 2].min()), float(np.linalg.norm(points[:, :2], axis=1).max())
+
+
+def _drafts(preset: Preset, rng: np.random.Generator, negative: bool) -> list[_Draft]:
     content = preset.content
-    labels = [] if negative else [Choice(content.classes)(rng) for _ in range(Whole(*content.objects)(rng))]
-    count = Whole(*content.distractors)(rng)
-    kinds = [Choice(content.distractor_kinds)(rng) for _ in range(max(count, 2) if negative else count)]
-    drafts: list[tuple[str, str, Shape, Quaternion, np.ndarray]] = []
-    for label, kind in [(label, label) for label in labels] + [("", kind) for kind in kinds]:
-        shape = (CLASSES if label else DISTRACTORS)[kind](Uniform(*content.size)(rng), rng)
-        orientation = Orientation(content.upright)(rng)
-        drafts.append((label, kind, shape, orientation, shape.build().points @ _matrix(orientation).T))
-    spots = _spots([float(np.linalg.norm(points[:, :2], axis=1).max()) for *_, points in drafts], preset, rng)
-    things = []
-    for (label, kind, shape, orientation, points), (x, y) in zip(drafts, spots, strict=True):
-        lift = 0.001 - float(points[:, 2].min()) + rng.uniform(0.0, content.drop)
-        materials = tuple(_object_material(preset, rng, ground) for _ in range(2))
-        things.append(Thing(label, kind, shape, materials, (x, y, lift), orientation))
-    return tuple(things)
+    labels = [] if negative else [Choice(content.classes)(rng) for _ in range(int(content.objects(rng)))]
+    count = int(content.distractors(rng))
+    names = [_distractor(preset, rng) for _ in range(max(count, 2) if negative else count)]
+    drafts = []
+    for label in labels:
+        kind = preset.kinds[label]
+        drafts.append(_Draft(label, label, kind, _size(preset, label, rng), preset, rng))
+    others = preset.others if names else {}
+    for name in names:
+        # As large as the objects it lies among, whatever it is in reality: a toy chair beside a nut.
+        size = _size(preset, Choice(content.classes)(rng), rng) * content.distractor_size(rng)
+        drafts.append(_Draft("", name, others[name], size, preset, rng))
+    return drafts
 
 
-def _spots(radii: list[float], preset: Preset, rng: np.random.Generator) -> list[tuple[float, float]]:
-    """Where things are let go: apart by the preset's gap, in an area that grows when they do not fit."""
-    area = preset.content.spread * float(np.sqrt(np.sum(np.square(radii)))) if radii else 0.0
+def _size(preset: Preset, name: str, rng: np.random.Generator) -> float:
+    """A nominal size in metres for an object of that class."""
+    own = preset.content.size
+    return (LogUniform(*preset.kinds[name].size) if own is None else own)(rng)
+
+
+def _distractor(preset: Preset, rng: np.random.Generator) -> str:
+    """The name of a kind that is no class; a group stands for each of its members."""
+    name = preset.content.distractor_kinds(rng)
+    groups = preset.groups
+    # A world without look-alikes of its classes has shapes in their place.
+    members = groups.get(name, (name,)) or groups["shapes"]
+    return Choice(members)(rng)
+
+
+def _thing(
+    draft: _Draft,
+    spot: tuple[float, float],
+    preset: Preset,
+    rng: np.random.Generator,
+    ground: tuple[Rgb, ...],
+    floating: bool,
+    reach: float,
+) -> Thing:
+    drop = preset.content.drop * draft.size * rng.uniform()
+    lift = (rng.uniform(0.0, reach) if floating else drop) + 0.01 * draft.size - draft.low
+    if draft.kind.dress is not None and Chance(preset.surface.typical)(rng):
+        materials = draft.kind.dress(draft.shape, rng)
+    else:
+        materials = tuple(_object_material(preset, rng, ground) for _ in range(min(len(draft.solid.surfaces), 3) + 1))
+    detail = preset.surface.detail(rng)
+    if detail < 1.0:
+        materials = tuple(_faded(material, detail) for material in materials)
+    return Thing(draft.label, draft.name, draft.shape, materials, (*spot, lift), draft.orientation, draft.kind.density)
+
+
+def _faded(material: Material, detail: float) -> Material:
+    texture = dataclasses.replace(material.texture, contrast=material.texture.contrast * detail)
+    return dataclasses.replace(material, texture=texture)
+
+
+def _spots(radii: list[float], preset: Preset, rng: np.random.Generator) -> tuple[list[tuple[float, float]], float]:
+    """Where things are let go: apart by the preset's gap, in an area that grows when they do not fit; its radius."""
+    area = preset.content.spread(rng) * float(np.sqrt(np.sum(np.square(radii)))) if radii else 0.0
     placed: list[tuple[float, float]] = []
     for index, radius in enumerate(radii):
         attempt = 0
@@ -125,70 +292,100 @@ def _spots(radii: list[float], preset: Preset, rng: np.random.Generator) -> list
             attempt += 1
             if attempt % 20 == 0:
                 area *= 1.1
-    return placed
+    return placed, max([area] + [float(np.hypot(*spot)) + radius for spot, radius in zip(placed, radii, strict=True)])
 
 
-def _object_material(preset: Preset, rng: np.random.Generator, ground: tuple[Rgb, Rgb]) -> Material:
+def _object_material(preset: Preset, rng: np.random.Generator, ground: tuple[Rgb, ...]) -> Material:
     surface = preset.surface
-    low, high = surface.saturation
-    draw = Color((low, high), (0.35, 1.0))
-    color = draw(rng)
+    saturation = surface.saturation.bounds
+
+    def color() -> Rgb:
+        return Color(saturation, (0.15, 1.0))(rng)
+
+    first = color()
     for _ in range(20):
-        if np.linalg.norm(np.subtract(color, np.mean(ground, axis=0))) >= surface.stand_out:
+        if min(float(np.linalg.norm(np.subtract(first, other))) for other in ground) >= surface.stand_out:
             break
-        color = draw(rng)
-    texture = Texture(
-        pattern=Choice(surface.object_patterns)(rng),
-        colors=(color, Color((0.0, 1.0), (0.1, 1.0))(rng)),
-        scale=float(rng.integers(2, 7)),
-        angle=Choice((0.0, np.pi / 2))(rng),
-        contrast=Uniform(*surface.contrast)(rng),
-        seed=int(rng.integers(1 << 31)),
-        size=OBJECT_TEXTURE_PX,
+        first = color()
+    gloss = surface.gloss(rng)
+    return looks.material(
+        rng,
+        (first, color()),
+        surface.object_patterns(rng),
+        contrast=surface.contrast(rng),
+        scale=float(rng.integers(1, 7)),
+        angle=rng.uniform(0, np.pi),
+        gloss=(gloss, gloss),
     )
-    return Material(texture, rng.uniform(0.0, surface.gloss), rng.uniform(0.1, 0.9))
 
 
-def _stage_material(preset: Preset, rng: np.random.Generator) -> Material:
+def _stage_texture(preset: Preset, rng: np.random.Generator, photos: tuple[str, ...], size: int) -> Texture:
     surface = preset.surface
-    texture = Texture(
-        pattern=Choice(surface.stage_patterns)(rng),
-        colors=(Color((0.0, 0.7), (0.3, 0.85))(rng), Color((0.0, 0.7), (0.1, 1.0))(rng)),
+    pattern = surface.stage_patterns(rng)
+    return Texture(
+        pattern=pattern,
+        colors=stage_colors(preset, pattern, rng),
         scale=float(rng.integers(2, 9)),
         angle=Choice((0.0, np.pi / 2))(rng),
-        contrast=Uniform(*surface.stage_contrast)(rng),
+        contrast=surface.stage_contrast(rng) * surface.detail(rng),
         seed=int(rng.integers(1 << 31)),
-        size=STAGE_TEXTURE_PX,
+        size=size,
+        file=Choice(photos)(rng) if photos else "",
     )
-    return Material(texture, rng.uniform(0.0, 0.5 * surface.gloss), rng.uniform(0.1, 0.9))
 
 
-def _stage(preset: Preset, rng: np.random.Generator) -> Stage:
+def stage_colors(preset: Preset, pattern: str, rng: np.random.Generator) -> tuple[Rgb, Rgb]:
+    """Two colours for a pattern of floor, table, walls or backdrop."""
+    surface = preset.surface
+    if pattern in TYPICAL and Chance(surface.stage_typical)(rng):
+        first, second = Choice(TYPICAL[pattern])(rng)
+        return looks.vary(first, rng, 0.03, 0.1, 0.2), looks.vary(second, rng, 0.03, 0.1, 0.2)
+    saturation = surface.stage_saturation(rng)
+    span = (0.6 * saturation, saturation)
+    return Color(span, (0.2, 0.95))(rng), Color(span, (0.1, 1.0))(rng)
+
+
+def _stage_material(preset: Preset, rng: np.random.Generator, photos: tuple[str, ...]) -> Material:
+    texture = _stage_texture(preset, rng, photos, STAGE_TEXTURE_PX)
+    shine = 0.5 * preset.surface.gloss(rng)
+    return Material(texture, shine, rng.uniform(0.1, 0.9), roughness=1.0 - 0.7 * shine)
+
+
+def _stage(preset: Preset, rng: np.random.Generator, unit: float, reach: float) -> Stage:
+    surface = preset.surface
+    photos = photographs.find(preset.background.images) if preset.background.images else ()
+    if not Chance(preset.background.stage)(rng):
+        photos = ()
+    floor = _stage_material(preset, rng, photos)
     table = None
-    floor = _stage_material(preset, rng)
-    if Chance(preset.surface.table)(rng):
-        table = Table(_stage_material(preset, rng), Chance(0.4)(rng), rng.uniform(0.45, 0.7), rng.uniform(0.35, 0.8))
+    if Chance(surface.table)(rng):
+        width = max(rng.uniform(4.5, 7.0) * unit, 1.15 * reach)
+        table = Table(_stage_material(preset, rng, photos), Chance(0.4)(rng), width, rng.uniform(3.5, 8.0) * unit)
     walls = None
-    if Chance(preset.surface.walls)(rng):
-        materials = tuple(_stage_material(preset, rng) for _ in range(4))
-        walls = Walls(materials, rng.uniform(1.5, 2.5), rng.uniform(0, 2 * np.pi), rng.uniform(1.5, 3.0))
+    if Chance(surface.walls)(rng):
+        materials = tuple(_stage_material(preset, rng, photos) for _ in range(4))
+        distance = rng.uniform(2.5, 4.5) * reach
+        walls = Walls(materials, distance, rng.uniform(0, 2 * np.pi), distance * rng.uniform(0.8, 1.4))
     sky = (Color((0.0, 0.6), (0.3, 1.0))(rng), Color((0.0, 0.4), (0.4, 1.0))(rng))
-    return Stage(floor, LogUniform(0.25, 1.2)(rng), table, walls, sky, Uniform(*preset.light.ambient)(rng))
+    panorama = _stage_texture(preset, rng, photos, _SKY_TEXTURE_PX) if photos and walls is None else None
+    return Stage(floor, surface.tile(rng) * unit, table, walls, sky, preset.light.ambient(rng), panorama)
 
 
 def _lights(preset: Preset, rng: np.random.Generator) -> tuple[Light, ...]:
     light = preset.light
-    made = []
-    for index in range(1 + Whole(*light.extra)(rng)):
-        x, y, z = orbit(np.zeros(3), 1.0, rng.uniform(0, 2 * np.pi), np.radians(Uniform(*light.elevation)(rng)))
-        strength = Uniform(*light.brightness)(rng) * (1.0 if index == 0 else 0.35)
-        tint = Color((0.0, light.tint), (1.0, 1.0))(rng)
+    made, more = [], light.extra
+    for index in range(1 + int(more(rng))):
+        x, y, z = orbit(np.zeros(3), 1.0, rng.uniform(0, 2 * np.pi), np.radians(light.elevation(rng)))
+        strength = light.brightness(rng) * (1.0 if index == 0 else 0.35)
+        saturation = light.tint(rng)
+        tint = Color((saturation, saturation), (1.0, 1.0))(rng)
         color = (strength * tint[0], strength * tint[1], strength * tint[2])
         made.append(Light((-x, -y, -z), color, index == 0 and Chance(light.shadow)(rng)))
     return tuple(made)
 
 
-def _matrix(quaternion: tuple[float, ...]) -> np.ndarray:
+def matrix(quaternion: Sequence[float]) -> np.ndarray:
+    """The rotation matrix [3, 3] of a unit quaternion (w, x, y, z)."""
     w, x, y, z = quaternion
     return np.array(
         [

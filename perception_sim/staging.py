@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from perception_common.errors import UserError
 
-from .annotate import Annotation, annotate
+from .annotate import Annotation, annotate_things
 from .camera import View
 from .presets import Preset
-from .render import Renderer
-from .sampling import group, sample_scene, sample_view, view_score
+from .renderers import Geometry
+from .sampling import Optics, sample_optics, sample_scene, sample_view, view_score
+from .viewer import Viewer
 from .world import World, compile_scene, settle
 
 T = TypeVar("T")
@@ -21,6 +22,14 @@ _SCENE_ATTEMPTS = 25
 _VIEW_ATTEMPTS = 16
 _RENDER_ATTEMPTS = 4
 _STRAY_PX = 15
+
+
+class Labelled(NamedTuple):
+    """A view, what each of its pixels shows, and its labels."""
+
+    view: View
+    seen: Geometry
+    annotation: Annotation
 
 
 def settled_world(preset: Preset, rng: np.random.Generator, negative: bool, buffer: tuple[int, int]) -> World:
@@ -54,28 +63,28 @@ def best_of(attempts: int, draw: Callable[[], T], score: Callable[[T], float], e
     return best
 
 
-def propose_view(world: World, preset: Preset, rng: np.random.Generator, width: int, height: int) -> View:
+def propose_view(world: World, preset: Preset, rng: np.random.Generator, viewer: Viewer, optics: Optics) -> View:
     """A view that keeps every object in the preset's limits, or the best of some."""
-    center, radius = group(world)
     return best_of(
         _VIEW_ATTEMPTS,
-        lambda: sample_view(preset.camera, center, radius, rng),
-        lambda view: view_score(world, view, preset, width, height),
+        lambda: sample_view(preset.camera, optics, world, rng),
+        lambda view: view_score(world, view, preset, viewer),
     )
 
 
-def labelled_view(
-    world: World, renderer: Renderer, preset: Preset, rng: np.random.Generator
-) -> tuple[View, Annotation]:
+def labelled_view(world: World, viewer: Viewer, preset: Preset, rng: np.random.Generator) -> Labelled:
     """A view and its labels, in which as few objects as possible are visible but too small or hidden to be labelled."""
+    optics = sample_optics(preset.camera, viewer.width, viewer.height, rng)
     wanted = any(thing.label for thing in world.scene.things)
 
-    def draw() -> tuple[View, Annotation]:
-        view = propose_view(world, preset, rng, renderer.width, renderer.height)
-        return view, annotate(world, renderer, view, preset.content.classes, preset.labels)
+    def draw() -> Labelled:
+        view = propose_view(world, preset, rng, viewer, optics)
+        seen = viewer.geometry(view)
+        found = annotate_things(seen.things, world, viewer, view, preset.content.classes, preset.labels)
+        return Labelled(view, seen, found)
 
-    def score(drawn: tuple[View, Annotation]) -> float:
-        instances = drawn[1].instances
+    def score(drawn: Labelled) -> float:
+        instances = drawn.annotation.instances
         if wanted and not any(instance.labelled for instance in instances):
             return -float("inf")
         return -float(sum(not instance.labelled and instance.area >= _STRAY_PX for instance in instances))

@@ -12,15 +12,14 @@ import yaml
 from worlds import world_of
 
 from perception_common.errors import UserError
-from perception_sim.catalogue import CLASSES
+from perception_sim.catalogue import KINDS
 from perception_sim.distractors import DISTRACTORS
 from perception_sim.gl import mujoco
 from perception_sim.presets import load_preset, preset_names
 from perception_sim.randomize import Chance, Choice, Color, LogUniform, Orientation, Uniform, Whole
-from perception_sim.sensor import SensorSettings, expose
 from perception_sim.texture import PATTERNS, Texture, paint
 
-SHAPES = {**CLASSES, **DISTRACTORS}
+SHAPES = {name: kind.sample for name, kind in {**KINDS, **DISTRACTORS}.items()}
 
 
 @pytest.mark.parametrize("kind", SHAPES)
@@ -50,15 +49,16 @@ def test_settled_things_rest_where_they_are(preset: str) -> None:
         model, data = world.model, world.data
         assert world.scene.things
         contacts = data.contact.dist[: data.ncon]
-        assert contacts.min() > -0.003, "something sank into something else"
+        unit = world.scene.unit
+        assert contacts.min() > -0.03 * unit, "something sank into something else"
         touching = set(model.geom_bodyid[data.contact.geom[: data.ncon].ravel()].tolist())
         before = np.array([world.pose(thing)[0] for thing in range(len(world.scene.things))])
         for thing in range(len(world.scene.things)):
             assert thing + 1 in touching, "something hangs in the air"
-            assert world.points(thing)[:, 2].min() > -0.006
+            assert world.points(thing)[:, 2].min() > -0.1 * unit
         mujoco.mj_step(model, data, nstep=75)
         after = np.array([world.pose(thing)[0] for thing in range(len(world.scene.things))])
-        assert np.abs(after - before).max() < 0.006, "something still moves"
+        assert np.abs(after - before).max() < 0.12 * unit, "something still moves"
 
 
 def test_what_is_seen_stands_on_the_ground() -> None:
@@ -98,12 +98,12 @@ def test_colour_does_not_tell_the_class() -> None:
 
 
 def test_presets_that_come_with_the_package() -> None:
-    assert preset_names() == ["demo", "tabletop"]
+    assert {"demo", "outdoor", "tabletop"} <= set(preset_names())
     demo = load_preset("demo")
     assert len(demo.content.classes) == 6
     assert "24 pixels" in demo.description
     assert demo.labels.min_box_px == 24.0
-    assert len(load_preset("tabletop").content.classes) == len(CLASSES) >= 8
+    assert len(KINDS) >= 15
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,12 @@ def test_presets_that_come_with_the_package() -> None:
         ({"content": {"classes": ["ball", "bal"]}}, "'ball'"),
         ({"content": {"classes": ["ball", "ball"]}}, "none twice"),
         ({"content": {"objects": [5, 2]}}, "low <= high"),
-        ({"content": {"objects": [5]}}, "low <= high"),
-        ({"content": {"objects": 5}}, "objects"),
-        ({"camera": {"fovy": [10, 400]}}, "5 to 120"),
+        ({"content": {"objects": [5]}}, "[low, high]"),
+        ({"content": {"objects": 5.5}}, "no whole number"),
+        ({"content": {"objects": {"gamma": [1, 2]}}}, "log_uniform"),
+        ({"camera": {"fovy": [10, 400]}}, "3 to 120"),
+        ({"camera": {"lens": ["nonee"]}}, "did you mean 'none'"),
+        ({"content": {"classes": ["mug"], "distractor_kinds": ["mug"]}}, "is a class"),
         ({"labels": {"min_box_px": "big"}}, "min_box_px"),
         ({"light": [1]}, "light"),
     ],
@@ -174,18 +177,3 @@ def test_textures_are_pictures_fixed_by_their_numbers(pattern: str) -> None:
     assert pixels.dtype == np.uint8
     assert pixels.std() > 1.0
     assert np.array_equal(pixels, paint(texture))
-
-
-def test_the_sensor_exposes_blurs_and_adds_noise() -> None:
-    picture = np.full((40, 60, 3), 100, np.uint8)
-    picture[:, 30:] = 160
-    plain = SensorSettings(exposure=1.0, gamma=1.0, balance=(1.0, 1.0, 1.0), noise=0.0, blur=0.0)
-    rng = np.random.default_rng(0)
-    assert np.array_equal(expose(picture, plain, rng), picture)
-    brighter = expose(picture, SensorSettings(1.5, 1.0, (1.0, 1.0, 0.5), 0.0, 0.0), rng)
-    assert brighter[0, 0].tolist() == [150, 150, 75]
-    noisy = expose(picture, SensorSettings(1.0, 1.0, (1.0, 1.0, 1.0), 0.02, 0.0), rng)
-    assert 4.0 < (noisy.astype(float) - picture).std() < 6.0
-    blurred = expose(picture, SensorSettings(1.0, 1.0, (1.0, 1.0, 1.0), 0.0, 1.0), rng)
-    assert 100 < blurred[20, 29, 0] < 160
-    assert picture[0, 0, 0] == 100
