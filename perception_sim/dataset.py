@@ -1,9 +1,10 @@
-"""The dataset on disk: what `generate` leaves behind, and the records it keeps while it works.
+"""The dataset on disk: what `generate` leaves behind, and the directory where it keeps its records meanwhile.
 
     images/000000.jpg…    annotations.json (COCO)    masks/000000.png…    dataset.json (provenance)
     sampled.jsonl (what was drawn for every scene and image)    contact_sheet.png
 
-While a dataset is being made, ``.progress/`` holds its configuration and one record per finished scene.
+While a dataset is being made, ``.progress/`` holds its configuration and the records of finished scenes. Several
+shards may be made in one directory at once: each has files of records and a lock of its own.
 """
 
 from __future__ import annotations
@@ -11,52 +12,84 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import sys
+import time
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from perception_common import __version__, durable
 from perception_common.errors import UserError
 
-Record = dict[str, Any]
-_PROGRESS = ".progress"
+from . import coco
+from .journal import PROGRESS, Journal
+from .shards import WHOLE, Shard
+
+_LOCK_PATIENCE_S = 0.3
+"""How long to try for a lock: another process may hold it for a moment only to see whether it is free."""
+
+
+def software() -> dict[str, str]:
+    """The versions that a dataset's bytes depend on."""
+    return {"perception_sim": __version__, "mujoco": metadata.version("mujoco")}
 
 
 class Store:
-    """The output directory of one dataset with one configuration."""
+    """The output directory of one dataset with one configuration.
 
-    def __init__(self, output: Path, config: dict[str, Any], masks: bool) -> None:
-        self.output, self.config, self._masks = output, config, masks
-        self._progress = output / _PROGRESS
+    Args:
+        output: the dataset's directory.
+        config: all that the content depends on, as JSON values.
+        scenes: how many scenes there are.
+        folders: the directories that pictures go to.
+
+    """
+
+    def __init__(self, output: Path, config: dict[str, Any], scenes: int, folders: Sequence[str]) -> None:
+        self.output, self.config, self._scenes, self._folders = output, config, scenes, folders
+        self.progress = output / PROGRESS
 
     @contextmanager
-    def opened(self) -> Iterator[Store]:
-        """Take the directory for this process alone.
+    def opened(self, shard: Shard = WHOLE) -> Iterator[Journal]:
+        """Take a shard of the directory for this process alone; the records, ready to be appended to.
 
         Raises:
-            UserError: it cannot be written, holds something else, or another process works in it.
+            UserError: it cannot be written, holds something else, or another process works on the shard.
 
         """
         self._refuse_strangers()
-        for directory in (
-            self.output,
-            self._progress,
-            self.output / "images",
-            *([self.output / "masks"] if self._masks else []),
-        ):
-            durable.ensure_writable(directory)
-        with (self._progress / "lock").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise UserError(
-                    "another process is generating here", where=self.output, fix="wait for it or choose another output"
-                ) from None
-            config = self._progress / "config.json"
-            if not config.exists():
-                durable.write_text(config, _dump(self.config))
-            yield self
+        durable.ensure_writable(self.progress)
+        with self._locked(shard):
+            self._begin(shard)
+            for name in self._folders:
+                durable.ensure_writable(self.output / name)
+            with Journal([self.output], self._scenes, f"{shard.name}.jsonl") as journal:
+                yield journal
+
+    def shard_is_done(self, shard: Shard) -> None:
+        """Remember that all scenes of a shard have been made."""
+        if not self._mark(shard).exists():
+            durable.write_text(self._mark(shard), "")
+
+    def undone(self, shard: Shard) -> list[int]:
+        """Which of a shard's siblings have not been said to be done."""
+        open_ones = [sibling.index for sibling in shard.siblings() if not self._mark(sibling).exists()]
+        # Who finishes the dataset removes the marks, after it has written dataset.json.
+        return [] if (self.output / "dataset.json").exists() else open_ones
+
+    @contextmanager
+    def finishing(self) -> Iterator[None]:
+        """Let one process at a time finish the dataset; the others wait, and find it `finished`."""
+        with ExitStack() as stack:
+            with suppress(FileNotFoundError):  # then it is finished already
+                lock = stack.enter_context((self.progress / "finish.lock").open("w"))
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                except OSError as error:
+                    _warn_unlocked(self.output, error)
+            yield
 
     def finished(self) -> dict[str, Any] | None:
         """The contents of dataset.json if the dataset is complete.
@@ -68,7 +101,7 @@ class Store:
         path = self.output / "dataset.json"
         if not path.exists():
             return None
-        provenance = _load(path)
+        provenance: dict[str, Any] = _load(path)
         _same_config(provenance.get("config"), self.config, self.output)
         if durable.sha256(self.output / "annotations.json") != provenance.get("annotations_sha256"):
             raise UserError(
@@ -76,119 +109,113 @@ class Store:
                 where=self.output,
                 fix="choose another output",
             )
-        shutil.rmtree(self._progress, ignore_errors=True)
+        self._tidy()
         return provenance
 
-    def keep(self, record: Record) -> None:
-        """Remember a finished scene; after this the scene is never made again."""
-        path = self._path(record["scene"])
-        partial = path.with_suffix(".partial")
-        partial.write_text(_dump(record))
-        partial.replace(path)
+    def write_labels(self, header: coco.Header, journal: Journal) -> coco.Written:
+        """annotations.json and sampled.jsonl from the records of all scenes."""
+        return coco.write(self.output, self.progress, header, journal.records())
 
-    def kept(self, scene: int) -> Record | None:
-        """The record of a scene whose files are all there, or None."""
-        path = self._path(scene)
-        if not path.exists():
-            return None
-        record: Record = _load(path)
-        files = [item for shot in record["shots"] for item in shot["sizes"].items()]
-        # After a power cut a record can have survived the pictures it speaks of.
-        whole = all(
-            (self.output / name).is_file() and (self.output / name).stat().st_size == size for name, size in files
-        )
-        return record if whole else None
-
-    def write_annotations(
-        self, classes: Sequence[str], records: Sequence[Record], description: str, size: tuple[int, int]
-    ) -> None:
-        """annotations.json and sampled.jsonl from the records of all scenes, in order."""
-        coco = to_coco(classes, records, description, size)
-        durable.write_text(self.output / "annotations.json", json.dumps(coco, separators=(",", ":")) + "\n")
-        lines = []
-        for record in records:
-            views = [{"file_name": shot["file_name"], **shot["view"]} for shot in record["shots"]]
-            lines.append(
-                _dump({"scene": record["scene"], "negative": record["negative"], **record["sampled"], "views": views})
-            )
-        durable.write_text(self.output / "sampled.jsonl", "".join(lines))
-
-    def finish(self, counts: dict[str, Any]) -> dict[str, Any]:
+    def finish(self, written: coco.Written) -> dict[str, Any]:
         """Write dataset.json, the last file, which makes the dataset complete; its contents."""
         provenance = {
             "generator": "perception_sim",
             "version": __version__,
+            "software": software(),
             "seed": self.config["seed"],
             "config": self.config,
-            "counts": counts,
-            "annotations_sha256": durable.sha256(self.output / "annotations.json"),
-            "sampled_sha256": durable.sha256(self.output / "sampled.jsonl"),
+            "counts": written.counts,
+            "annotations_sha256": written.annotations_sha256,
+            "sampled_sha256": written.sampled_sha256,
         }
         durable.write_text(self.output / "dataset.json", json.dumps(provenance, indent=2, sort_keys=True) + "\n")
-        shutil.rmtree(self._progress)
+        self._tidy()
         return provenance
 
-    def _path(self, scene: int) -> Path:
-        return self._progress / f"scene_{scene:06d}.json"
+    def _tidy(self) -> None:
+        # A network file system keeps a deleted file that is still open, such as our own lock, under another name.
+        shutil.rmtree(self.progress, ignore_errors=True)
 
-    def _untouched(self) -> bool:
-        """Whether a run was started here that did not get as far as a picture."""
+    def _mark(self, shard: Shard) -> Path:
+        return self.progress / f"{shard.name}.done"
+
+    @contextmanager
+    def _locked(self, shard: Shard) -> Iterator[None]:
+        """Hold the shard's lock, after making sure that nobody works on another division of the dataset."""
+        siblings = {f"{sibling.name}.lock" for sibling in shard.siblings()}
+        with (self.progress / f"{shard.name}.lock").open("w") as own:
+            if not _lock(own, self.output) or self._at_work(siblings):
+                raise UserError(
+                    "another process is generating here", where=self.output, fix="wait for it or choose another output"
+                )
+            yield
+
+    def _at_work(self, except_for: Collection[str]) -> bool:
+        """Whether a process holds the lock of a shard, but for some."""
+        for path in self.progress.glob("shard_*.lock"):
+            if path.name not in except_for:
+                with path.open("w") as file:
+                    if not _lock(file, self.output):
+                        return True
+        return False
+
+    def _begin(self, shard: Shard) -> None:
+        """Write the configuration down, or see that it is the one that was begun with."""
+        path, begun = self.progress / "config.json", {**self.config, "software": software()}
+        if path.exists() and _load(path) != begun and not self._touched(shard):
+            path.unlink()
+        if not path.exists():
+            durable.write_text(path, json.dumps(begun) + "\n")
+        same_config(_load(path), self.config, self.output)
+
+    def _touched(self, shard: Shard) -> bool:
+        """Whether there are pictures, or another process is about to make some."""
         images = self.output / "images"
-        return not any(self._progress.glob("scene_*.json")) and not (images.is_dir() and any(images.iterdir()))
+        begun = any(path.stat().st_size for path in self.progress.glob("*.jsonl"))
+        return begun or (images.is_dir() and any(images.iterdir())) or self._at_work({f"{shard.name}.lock"})
 
     def _refuse_strangers(self) -> None:
-        config = self._progress / "config.json"
-        if config.exists() and self._untouched():
-            config.unlink()
-        elif config.exists():
-            _same_config(_load(config), self.config, self.output)
-        elif self.output.is_dir():
-            strangers = [path.name for path in self.output.iterdir() if path.name != _PROGRESS]
-            if strangers:
-                raise UserError(
-                    f"the output directory is not empty (it holds '{sorted(strangers)[0]}')",
-                    where=self.output,
-                    fix="choose another --output",
-                )
-
-
-def to_coco(
-    classes: Sequence[str], records: Sequence[Record], description: str, size: tuple[int, int]
-) -> dict[str, Any]:
-    """COCO's structure; image ids are their numbers + 1, annotation ids count from 1."""
-    images, annotations = [], []
-    for record in records:
-        for shot in record["shots"]:
-            image_id = shot["number"] + 1
-            images.append(
-                {
-                    "id": image_id,
-                    "file_name": shot["file_name"],
-                    "width": size[0],
-                    "height": size[1],
-                    "scene": record["scene"],
-                }
+        if not self.output.is_dir():
+            return
+        strangers = [path.name for path in self.output.iterdir() if path.name != PROGRESS]
+        # Asked last: another shard may begin the dataset this very moment, with the configuration first.
+        if strangers and not (self.progress / "config.json").exists():
+            raise UserError(
+                f"the output directory is not empty (it holds '{sorted(strangers)[0]}')",
+                where=self.output,
+                fix="choose another --output",
             )
-            annotations += [{"image_id": image_id, **instance} for instance in shot["instances"]]
-    annotations = [{"id": number, **annotation} for number, annotation in enumerate(annotations, 1)]
-    categories = [{"id": number, "name": name, "supercategory": "object"} for number, name in enumerate(classes, 1)]
-    info = {"description": description, "version": __version__}
-    return {"info": info, "licenses": [], "images": images, "annotations": annotations, "categories": categories}
 
 
-def count(classes: Sequence[str], records: Sequence[Record]) -> dict[str, Any]:
-    """How much of everything there is; ``per_class`` counts labelled instances."""
-    shots = [shot for record in records for shot in record["shots"]]
-    instances = [instance for shot in shots for instance in shot["instances"]]
-    labelled = [instance["category_id"] for instance in instances if not instance["iscrowd"]]
-    return {
-        "images": len(shots),
-        "scenes": len(records),
-        "negative_images": sum(not shot["instances"] for shot in shots),
-        "annotations": len(labelled),
-        "unlabelled": len(instances) - len(labelled),
-        "per_class": {name: labelled.count(number) for number, name in enumerate(classes, 1)},
-    }
+def begun_config(directory: Path) -> dict[str, Any]:
+    """The configuration of a dataset that was begun in a directory, its own keys and ``software``.
+
+    Raises:
+        UserError: none was begun there.
+
+    """
+    path = directory / PROGRESS / "config.json"
+    if not path.exists():
+        complete = (directory / "dataset.json").exists()
+        raise UserError(
+            "the dataset is complete already" if complete else "this is no shard of a dataset",
+            where=directory,
+            fix="use it as it is" if complete else "give the --output of perception-sim generate, .progress included",
+        )
+    found = _load(path)
+    if not isinstance(found, dict) or not isinstance(found.get("software"), dict):
+        raise UserError("the configuration is damaged", where=path, fix="generate the shard again")
+    return found
+
+
+def same_config(found: Any, config: dict[str, Any], where: Path) -> None:
+    """Check that a dataset begun before (`begun_config`) is the one that ``config`` and this `software` make.
+
+    Raises:
+        UserError: it is not; says in what it differs.
+
+    """
+    _same_config(found, {**config, "software": software()}, where)
 
 
 def _same_config(found: Any, wanted: dict[str, Any], where: Path) -> None:
@@ -203,6 +230,31 @@ def _same_config(found: Any, wanted: dict[str, Any], where: Path) -> None:
     )
 
 
+def _lock(file: IO[str], output: Path) -> bool:
+    """Lock a file until it is closed; whether it could be had."""
+    deadline = time.monotonic() + _LOCK_PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+        except OSError as error:
+            _warn_unlocked(output, error)
+            return True
+        else:
+            return True
+
+
+def _warn_unlocked(output: Path, error: OSError) -> None:
+    print(
+        f"warning: {output} cannot be locked ({error.strerror}): see to it that no two processes make one shard",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
 def _load(path: Path) -> Any:
     try:
         return json.loads(path.read_text())
@@ -210,8 +262,3 @@ def _load(path: Path) -> Any:
         raise UserError(
             f"cannot read it as JSON: {error}", where=path, fix="remove the directory and generate again"
         ) from error
-
-
-def _dump(value: Any) -> str:
-    # Keys stay in their order: a record that was read back must be written like one that was not.
-    return json.dumps(value, separators=(",", ":")) + "\n"

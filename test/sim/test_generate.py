@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -44,9 +46,14 @@ def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
 
 def wait_for_records(output: Path, count: int) -> None:
     deadline = time.monotonic() + 60.0
-    while len(list(output.glob(".progress/scene_*.json"))) < count:
+    while records(output) < count:
         assert time.monotonic() < deadline, "no scene was finished in a minute"
         time.sleep(0.01)
+
+
+def records(output: Path) -> int:
+    """How many scenes have been finished."""
+    return sum(path.read_bytes().count(b"\n") for path in output.glob(".progress/*.jsonl"))
 
 
 def test_two_workers_make_the_same_bytes_as_one(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -76,8 +83,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str
     assert "continue" in told
     assert "Traceback" not in told
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    kept = len(list(output.glob(".progress/scene_*.json")))
-    assert 2 <= kept < 8
+    assert 2 <= records(output) < 8
     assert not (output / "dataset.json").exists()
     # A picture that a power cut truncated is noticed and made again.
     (output / "images/000000.jpg").write_bytes(b"")
@@ -87,15 +93,65 @@ def test_interrupted_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str
     assert tree(output) == tree(made[0])
 
 
-def test_workers_end_with_a_parent_that_was_killed(tmp_path: Path) -> None:
+def test_killed_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     output = tmp_path / "data"
-    process = start(output, "--workers", "2", "--no-masks")
-    wait_for_records(output, 1)
+    process = start(output, "--workers", "2")
+    wait_for_records(output, 2)
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
     _, alive = psutil.wait_procs(family, timeout=10)
-    assert not alive
+    assert not alive, "workers end with their parent"
+    # As if it had been killed in the middle of a line.
+    journal = output / ".progress/shard_0_of_1.jsonl"
+    first, rest = journal.read_bytes().split(b"\n", 1)
+    journal.write_bytes(first + b"\n" + rest[: len(rest) // 2])
+
+    summary = generate(dataclasses.replace(SMALL, output=str(output), workers=2))
+    assert 0 < summary["images_made"] < SMALL.images
+    assert tree(output) == tree(made[0])
+
+
+def test_a_worker_that_is_killed_is_replaced(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    output = tmp_path / "data"
+    process = start(output, "--workers", "2")
+    wait_for_records(output, 1)
+    psutil.Process(process.pid).children()[0].kill()
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 0, told
+    assert re.search(r"a worker ended \(killed, .*\) while it made scene \d", told)
+    assert re.search(r"22/22 images, \d+\.\d images/s, 0:00:00 left", told)
+    assert tree(output) == tree(made[0])
+
+
+def test_a_scene_that_ends_two_workers_is_told_in_one_line(tmp_path: Path) -> None:
+    process = start(tmp_path / "data", "--workers", "2")
+    parent = psutil.Process(process.pid)
+    while process.poll() is None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for worker in parent.children():
+                worker.kill()
+        time.sleep(0.01)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 2, told
+    assert re.search(r"scene \d of seed 5 ended two workers, the second killed", told.splitlines()[-1])
+    assert "Traceback" not in told
+
+
+def test_classes_and_negatives_take_the_place_of_the_presets(tmp_path: Path) -> None:
+    params = dataclasses.replace(
+        SMALL, output=str(tmp_path / "data"), images=4, views_per_scene=1, classes=("cone", "ball"), contact_sheet=False
+    )
+    assert list(generate(params)["per_class"]) == ["cone", "ball"]
+    config = json.loads((tmp_path / "data/dataset.json").read_text())["config"]
+    assert config["preset"]["content"]["classes"] == ["cone", "ball"]
+    assert not {"classes", "negatives", "workers", "shards", "shard", "ray"} & set(config)
+    summary = generate(dataclasses.replace(params, output=str(tmp_path / "none"), negatives=1.0))
+    assert (summary["annotations"], summary["negative_images"]) == (0, 4)
+    for wrong in ({"classes": ("cone", "bal")}, {"classes": ("cone", "cone")}, {"negatives": -0.5}):
+        with pytest.raises(UserError, match=f"--{next(iter(wrong))}"):
+            generate(dataclasses.replace(params, output=str(tmp_path / "new"), **wrong))
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_finished_dataset_is_left_alone(made: tuple[Path, dict[str, Any]]) -> None:
