@@ -1,11 +1,10 @@
-"""Contact sheets: a picture of a dataset, with its boxes and class names."""
+"""Contact sheets: a picture of a dataset, with its boxes, masks and class names."""
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -13,55 +12,68 @@ import numpy as np
 from perception_common import durable
 from perception_common.errors import UserError
 
-from .params import ViewParams
+from .view.annotations import Dataset, read_dataset
+from .view.pixels import read_picture
+from .view.shapes import Shape, shapes_of
 
+Color = tuple[int, int, int]
 _GAP = 6
+# Larger pictures are drawn smaller, so that a sheet of them stays one that viewers open.
+_TILE_PX = 640
+_CROWD: Color = (150, 150, 150)
+_DASH_PX = 5
+_SHIFT = 4
 
 
-def view(params: ViewParams) -> dict[str, Any]:
-    """Draw a contact sheet of any dataset in this format; ``output`` and ``pictures`` of what was drawn."""
-    if not params.dataset:
-        raise UserError("no dataset", fix="say --dataset DIRECTORY")
-    output = Path(params.output or "contact_sheet.png")
-    drawn = write_sheet(Path(params.dataset), output, params.columns, params.rows, params.first)
-    return {"output": str(output), "pictures": drawn}
-
-
-def write_sheet(dataset: Path, output: Path, columns: int = 6, rows: int = 4, first: int = 0) -> int:
+def write_sheet(dataset: Path | Dataset, output: Path, columns: int = 6, rows: int = 4, first: int = 0) -> int:
     """Write a sheet of up to ``columns`` x ``rows`` pictures as a PNG; how many there are on it.
 
+    A picture that cannot be read leaves a grey tile with its name.
+
     Raises:
-        UserError: the dataset or one of its images cannot be read, or ``output`` cannot be written.
+        UserError: the dataset cannot be read, none of the pictures can, or ``output`` cannot be written.
 
     """
-    coco = _read(dataset / "annotations.json")
-    boxes: dict[int, list[dict[str, Any]]] = defaultdict(list)
-    for annotation in coco["annotations"]:
-        boxes[annotation["image_id"]].append(annotation)
-    names = {category["id"]: category["name"] for category in coco["categories"]}
-    images = sorted(coco["images"], key=lambda image: image["id"])[first:]
-    if not images:
-        raise UserError("no images to draw", where=dataset, fix="check the dataset, or --first")
-    wanted = min(columns * rows, len(images))
-    chosen = images[:wanted] if first else [images[i * len(images) // wanted] for i in range(wanted)]
-    tiles = [_tile(dataset / "images" / image["file_name"], boxes[image["id"]], names) for image in chosen]
-    done, data = cv2.imencode(".png", _arrange(tiles, min(columns, wanted)), [cv2.IMWRITE_PNG_COMPRESSION, 6])
+    data = read_dataset(dataset) if isinstance(dataset, Path) else dataset
+    if first >= len(data.file_names):
+        raise UserError("no images to draw", where=data.root, fix="check the dataset, or --first")
+    chosen = spread(range(len(data.file_names)), columns * rows, first)
+    tiles, unreadable = [], 0
+    for image in chosen:
+        picture = read_picture(data, image)
+        unreadable += picture is None
+        tiles.append(_tile(data, image, picture))
+    if unreadable == len(chosen):
+        raise UserError("cannot read the image", where=data.path(chosen[0]), fix="check that the dataset is whole")
+    done, png = cv2.imencode(".png", _arrange(tiles, min(columns, len(tiles))), [cv2.IMWRITE_PNG_COMPRESSION, 6])
     if not done:
         raise RuntimeError("OpenCV could not encode the sheet")
-    durable.write_bytes(output, data.tobytes())
-    return wanted
+    durable.write_bytes(output, png.tobytes())
+    return len(tiles)
 
 
-def color_of(category: int) -> tuple[int, int, int]:
+def spread(images: Sequence[int], count: int, first: int = 0) -> list[int]:
+    """Up to ``count`` of ``images``: those from ``first`` on, or for ``first`` = 0 spread evenly over all of them."""
+    if first:
+        return list(images[first : first + count])
+    wanted = min(count, len(images))
+    return [images[index * len(images) // wanted] for index in range(wanted)]
+
+
+def color_of(category: int) -> Color:
     """A bright BGR colour for a category, as far from its neighbours' as can be."""
     hue = np.uint8([[[int(category * 0.618034 * 180) % 180, 200, 255]]])
     blue, green, red = cv2.cvtColor(hue, cv2.COLOR_HSV2BGR)[0, 0].tolist()
     return blue, green, red
 
 
-def draw_box(
-    picture: np.ndarray, box: tuple[float, float, float, float], text: str, color: tuple[int, int, int]
-) -> None:
+def hex_color(category: int) -> str:
+    """`color_of` as the web writes it, ``#rrggbb``."""
+    blue, green, red = color_of(category)
+    return f"#{red:02x}{green:02x}{blue:02x}"
+
+
+def draw_box(picture: np.ndarray, box: tuple[float, float, float, float], text: str, color: Color) -> None:
     """Draw a box (x_min, y_min, x_max, y_max, pixel edges) and its name into a BGR picture."""
     x0, y0, x1, y1 = (round(value) for value in box)
     cv2.rectangle(picture, (x0, y0), (max(x1 - 1, x0), max(y1 - 1, y0)), color, 1)
@@ -74,19 +86,44 @@ def draw_box(
     )
 
 
-def _tile(path: Path, annotations: list[dict[str, Any]], names: dict[int, str]) -> np.ndarray:
-    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+def _draw_dashed(picture: np.ndarray, box: tuple[float, float, float, float], color: Color) -> None:
+    x0, y0, x1, y1 = (round(value) for value in box)
+    corners = [(x0, y0), (x1 - 1, y0), (x1 - 1, y1 - 1), (x0, y1 - 1), (x0, y0)]
+    for (ax, ay), (bx, by) in pairwise(corners):
+        length = max(abs(bx - ax), abs(by - ay), 1)
+        if length > 100 * _TILE_PX:  # nonsense, and endless
+            return
+        for start in range(0, length, 2 * _DASH_PX):
+            ends = (start, min(start + _DASH_PX, length))
+            (px, py), (qx, qy) = ((ax + (bx - ax) * t // length, ay + (by - ay) * t // length) for t in ends)
+            cv2.line(picture, (px, py), (qx, qy), color, 1)
+
+
+def _tile(data: Dataset, image: int, picture: np.ndarray | None) -> np.ndarray:
+    width, height = data.sizes[image].tolist()
     if picture is None:
-        raise UserError("cannot read the image", where=path, fix="check that the dataset is whole")
-    for annotation in annotations:
-        x, y, w, h = annotation["bbox"]
-        if annotation.get("iscrowd"):
-            draw_box(picture, (x, y, x + w, y + h), names[annotation["category_id"]] + "?", (150, 150, 150))
-        else:
-            draw_box(
-                picture, (x, y, x + w, y + h), names[annotation["category_id"]], color_of(annotation["category_id"])
-            )
+        scale = min(1.0, _TILE_PX / max(width, height))
+        tile = np.full((max(round(height * scale), 1), max(round(width * scale), 1), 3), 200, np.uint8)
+        draw_box(tile, (8, 40, 8, 40), f"cannot read {Path(data.file_names[image]).name}", (170, 170, 255))
+        return tile
+    scale = min(1.0, _TILE_PX / max(picture.shape[:2]))
+    if scale < 1:
+        picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    # By the annotated size: where the file has another one, the boxes shall be seen to be off.
+    for shape in shapes_of(data, image, picture.shape[1] / width):
+        _draw(picture, shape)
     return picture
+
+
+def _draw(picture: np.ndarray, shape: Shape) -> None:
+    color = _CROWD if shape.crowd else color_of(shape.category + 1)
+    if shape.rings:
+        # OpenCV's coordinates are those of pixel centres, here in sixteenths.
+        rings = [np.rint((ring - 0.5) * (1 << _SHIFT)).astype(np.int32) for ring in shape.rings]
+        cv2.polylines(picture, rings, True, color, 1, cv2.LINE_AA, _SHIFT)
+    if shape.amodal is not None:
+        _draw_dashed(picture, shape.amodal, color)
+    draw_box(picture, shape.box, shape.name + ("?" if shape.crowd else ""), color)
 
 
 def _arrange(tiles: list[np.ndarray], columns: int) -> np.ndarray:
@@ -97,17 +134,3 @@ def _arrange(tiles: list[np.ndarray], columns: int) -> np.ndarray:
         top, left = _GAP + index // columns * (height + _GAP), _GAP + index % columns * (width + _GAP)
         page[top : top + tile.shape[0], left : left + tile.shape[1]] = tile
     return page
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        coco = json.loads(path.read_text())
-        missing = [key for key in ("images", "annotations", "categories") if key not in coco]
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(
-            f"cannot read the annotations: {error}", where=path, fix="give the directory that holds annotations.json"
-        ) from error
-    if missing:
-        raise UserError(f"no '{missing[0]}' in the annotations", where=path, fix="give a COCO dataset")
-    content: dict[str, Any] = coco
-    return content

@@ -1,0 +1,1 @@
+"""Pictures and statistics of any dataset in this project's layout, generated or imported."""
