@@ -1,0 +1,1 @@
+"""``perception-train import``: other people's datasets as one of ours."""
