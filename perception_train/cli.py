@@ -13,6 +13,8 @@ from perception_common.cli import Command, Result
 from perception_common.errors import UserError
 from perception_common.params import build, param
 
+from .adaptation.params import AdaptParams
+from .data.importing.params import ImportParams
 from .training.config import TrainParams
 
 
@@ -115,10 +117,32 @@ def export(params: ExportParams) -> Result:
     return {"model": trained.model, "version": version, **result.metrics()}
 
 
+def adapt(params: AdaptParams) -> Result:
+    """Adapt a model to pictures without labels and export it as its next version."""
+    params.require_usable()
+    from .adaptation.command import adapt as run_adaptation
+
+    return run_adaptation(params)
+
+
+def import_(params: ImportParams) -> Result:
+    """Make one dataset of others in their own formats."""
+    from .data.importing.command import import_datasets
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    # What asks us to end must find nothing half-written either.
+    signal.signal(signal.SIGTERM, interrupt)
+    return import_datasets(params)
+
+
 COMMANDS = (
     Command("run", "Train a detector on a dataset and export bundles.", TrainParams, run),
+    Command("adapt", "Adapt a model to a camera with unlabelled pictures, as its next version.", AdaptParams, adapt),
     Command("evaluate", "Score a bundle on a dataset with COCO metrics.", EvaluateParams, evaluate),
     Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),
+    Command("import", "Make a dataset of others in their own formats.", ImportParams, import_),
 )
 
 

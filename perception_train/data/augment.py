@@ -1,4 +1,7 @@
-"""Augmentation of images with boxes. Every random choice comes from the generator that is passed in."""
+"""Augmentation of images with boxes: geometry here, looks in `appearance`.
+
+Every random choice comes from the generator that is passed in.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,9 @@ import numpy.typing as npt
 from perception_common.params import param
 from perception_infer.contract.geometry import PAD_VALUE, Letterbox
 
-Pixels = npt.NDArray[np.uint8]
+from .appearance import AppearanceParams, Pixels, photometric
+
+__all__ = ["AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
 Boxes = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 #: An image with its boxes in the same coordinates.
@@ -19,18 +24,16 @@ Labelled = tuple[Pixels, Boxes, Labels]
 
 
 @dataclass(frozen=True)
-class AugmentParams:
-    """Strength of each augmentation; 0 switches it off."""
+class AugmentParams(AppearanceParams):
+    """Strength or probability of each augmentation; 0 switches it off."""
 
     flip: float = param(0.5, "probability of a left-right flip", minimum=0.0, maximum=1.0)
     scale: float = param(0.4, "random zoom between 1 - scale and 1 + scale", minimum=0.0, maximum=0.9)
     aspect: float = param(0.1, "random change of the aspect ratio", minimum=0.0, maximum=0.5)
     translate: float = param(0.15, "random shift, as a share of the image side", minimum=0.0, maximum=0.5)
-    hue: float = param(0.02, "random turn of the hue, as a share of the circle", minimum=0.0, maximum=0.5)
-    saturation: float = param(0.5, "random change of the saturation", minimum=0.0, maximum=1.0)
-    brightness: float = param(0.4, "random change of the brightness", minimum=0.0, maximum=1.0)
-    blur: float = param(0.05, "probability of a slight blur", minimum=0.0, maximum=1.0)
-    noise: float = param(0.1, "probability of sensor noise", minimum=0.0, maximum=1.0)
+    cutout: float = param(
+        0.0, "probability of covering rectangles; an object that is mostly covered is dropped", minimum=0.0, maximum=1.0
+    )
     mosaic: float = param(0.5, "probability of joining four images, while mosaic is on", minimum=0.0, maximum=1.0)
 
 
@@ -38,6 +41,9 @@ class AugmentParams:
 MIN_VISIBLE = 0.25
 MIN_SIDE = 3.0
 _MOSAIC_ZOOM = (0.45, 0.9)
+_MOST_HOLES = 4
+#: Sides of a hole, as a share of the image's.
+_HOLE = (0.05, 0.25)
 
 
 def warp_matrix(letterbox: Letterbox, params: AugmentParams, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -91,7 +97,7 @@ def random_view(
     letterbox = Letterbox.fit((image.shape[1], image.shape[0]), network)
     matrix = warp_matrix(letterbox, params, rng)
     boxes, labels = warp_boxes(boxes, labels, matrix, (0, 0, *network))
-    return warp(image, matrix, network), boxes, labels
+    return cutout((warp(image, matrix, network), boxes, labels), params, rng)
 
 
 def mosaic(
@@ -119,22 +125,29 @@ def mosaic(
         boxes, labels = warp_boxes(boxes, labels, matrix, (left, top, right, bottom))
         all_boxes.append(boxes)
         all_labels.append(labels)
-    return canvas, np.concatenate(all_boxes).astype(np.float32), np.concatenate(all_labels)
+    joined = (canvas, np.concatenate(all_boxes).astype(np.float32), np.concatenate(all_labels))
+    return cutout(joined, params, rng)
 
 
-def photometric(image: Pixels, params: AugmentParams, rng: np.random.Generator) -> Pixels:
-    """Random hue, saturation, brightness, blur and noise."""
-    turn = rng.uniform(-params.hue, params.hue) * 180
-    saturation = 1 + rng.uniform(-params.saturation, params.saturation)
-    brightness = 1 + rng.uniform(-params.brightness, params.brightness)
-    steps = np.arange(256, dtype=np.float32)
-    tables = np.stack(
-        (np.mod(steps + turn, 180), np.clip(steps * saturation, 0, 255), np.clip(steps * brightness, 0, 255)), 1
-    ).astype(np.uint8)
-    image = cv2.cvtColor(cv2.LUT(cv2.cvtColor(image, cv2.COLOR_RGB2HSV), tables[None]), cv2.COLOR_HSV2RGB)  # type: ignore[assignment]
-    if rng.random() < params.blur:
-        image = cv2.GaussianBlur(image, (3, 3), 0)  # type: ignore[assignment]
-    if rng.random() < params.noise:
-        noise = rng.normal(0, rng.uniform(2, 10), image.shape[:2]).astype(np.int16)[..., None]
-        image = np.clip(image + noise, 0, 255).astype(np.uint8)
-    return image
+def cutout(sample: Labelled, params: AugmentParams, rng: np.random.Generator) -> Labelled:
+    """With the probability that ``params`` tells: some rectangles filled with a colour or noise.
+
+    After DeVries and Taylor 2017 and, for the fill, Zhong et al. 2020. A box of which less than `MIN_VISIBLE` stays
+    visible goes; the others keep their extent.
+    """
+    if rng.random() >= params.cutout:
+        return sample
+    image, boxes, labels = sample
+    image = image.copy()
+    height, width = image.shape[:2]
+    covered = np.zeros((height, width), np.bool_)
+    for _ in range(rng.integers(1, _MOST_HOLES + 1)):
+        w, h = (max(1, round(rng.uniform(*_HOLE) * side)) for side in (width, height))
+        x, y = int(rng.integers(0, width - w + 1)), int(rng.integers(0, height - h + 1))
+        texture = (h, w, 3) if rng.random() < 0.5 else (1, 1, 3)
+        image[y : y + h, x : x + w] = rng.integers(0, 256, texture, dtype=np.uint8)
+        covered[y : y + h, x : x + w] = True
+    corners = np.rint(boxes).astype(int)
+    hidden = [covered[top:bottom, left:right].mean() for left, top, right, bottom in corners]
+    keep = np.asarray(hidden, float) <= 1 - MIN_VISIBLE
+    return image, boxes[keep], labels[keep]

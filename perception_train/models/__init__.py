@@ -25,7 +25,11 @@ def _yolo(size: str) -> Callable[[int], Yolo]:
 
 BUILDERS: dict[str, Callable[[int], Yolo]] = {
     "yolo_n": _yolo("n"),
+    "yolo_n_ibn": _yolo("n_ibn"),
+    "yolo_n_std": _yolo("n_std"),
     "yolo_s": _yolo("s"),
+    "yolo_s_ibn": _yolo("s_ibn"),
+    "yolo_s_std": _yolo("s_std"),
 }
 
 

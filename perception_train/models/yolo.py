@@ -9,12 +9,12 @@ TOOD (Feng et al. 2021) for the assignment (`perception_train.models.assign`).
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
-from .blocks import ConvBlock, CrossStage, PyramidPooling
+from .blocks import ConvBlock, CrossStage, PyramidPooling, standardize
 from .losses import DetectionLoss, Targets
 
 #: Pixels of the network input per cell, for each level of the pyramid.
@@ -25,19 +25,34 @@ BINS = 16
 
 @dataclass(frozen=True)
 class Size:
-    """Channels at strides 2, 4, 8, 16, 32; residual units per stage; channels of the head's branches."""
+    """Channels at strides 2, 4, 8, 16, 32; residual units per stage; channels of the head's branches.
+
+    Two means against a change of world, both off by default: ``standardize`` makes every channel of every input image
+    zero-mean with unit variance, in the graph; ``ibn`` normalises half of the channels of the stages at strides 4 to
+    16 per image (IBN-Net; the last stage, which tells the classes apart, stays as it is there too).
+    """
 
     channels: tuple[int, int, int, int, int]
     depths: tuple[int, int, int, int]
     neck_depth: int
     box_channels: int
     class_channels: int
+    standardize: bool = False
+    ibn: bool = False
 
 
-SIZES = {
+_SIZES = {
     "n": Size((16, 32, 64, 128, 256), (1, 1, 1, 1), 1, 48, 48),
     "s": Size((32, 64, 128, 256, 512), (1, 1, 1, 1), 1, 48, 64),
 }
+#: Every size as it is, and with each of the two normalisations.
+SIZES = (
+    _SIZES
+    | {f"{name}_std": replace(size, standardize=True) for name, size in _SIZES.items()}
+    | {f"{name}_ibn": replace(size, ibn=True) for name, size in _SIZES.items()}
+)
+#: Keeps an image of one colour at zero; 2.5 of 255 grey levels, squared.
+_FLAT = 1e-4
 
 
 class Yolo(nn.Module):
@@ -50,11 +65,12 @@ class Yolo(nn.Module):
     def __init__(self, classes: int, size: Size) -> None:
         super().__init__()
         self.classes = classes
+        self.standardize, ibn = size.standardize, size.ibn
         c2, c4, c8, c16, c32 = size.channels
         d4, d8, d16, d32 = size.depths
-        self.stem = nn.Sequential(ConvBlock(3, c2, 3, 2), ConvBlock(c2, c4, 3, 2), CrossStage(c4, c4, d4))
-        self.stage8 = nn.Sequential(ConvBlock(c4, c8, 3, 2), CrossStage(c8, c8, d8))
-        self.stage16 = nn.Sequential(ConvBlock(c8, c16, 3, 2), CrossStage(c16, c16, d16))
+        self.stem = nn.Sequential(ConvBlock(3, c2, 3, 2), ConvBlock(c2, c4, 3, 2), CrossStage(c4, c4, d4, ibn=ibn))
+        self.stage8 = nn.Sequential(ConvBlock(c4, c8, 3, 2), CrossStage(c8, c8, d8, ibn=ibn))
+        self.stage16 = nn.Sequential(ConvBlock(c8, c16, 3, 2), CrossStage(c16, c16, d16, ibn=ibn))
         self.stage32 = nn.Sequential(ConvBlock(c16, c32, 3, 2), CrossStage(c32, c32, d32), PyramidPooling(c32, c32))
         self.up = nn.Upsample(scale_factor=2.0, mode="nearest")
         depth = size.neck_depth
@@ -71,6 +87,8 @@ class Yolo(nn.Module):
         self._start_biases()
 
     def forward(self, images: Tensor) -> Tensor:
+        if self.standardize:
+            images = standardize(images, _FLAT)
         f8 = self.stage8(self.stem(images))
         f16 = self.stage16(f8)
         f32 = self.stage32(f16)

@@ -20,7 +20,11 @@ class TrainParams(AugmentParams):
     run_directory: str = param("runs/train", "where checkpoints, curves and the summary of this run go")
     model_root: str = param("models", "model repository into which bundles are exported")
     model: str = param("detector", "name of the model in the repository")
-    architecture: str = param("yolo_n", "network architecture", choices=tuple(BUILDERS))
+    architecture: str = param(
+        "yolo_n",
+        "network architecture; _std standardises every image in the graph, _ibn half of the early channels (IBN-Net)",
+        choices=tuple(BUILDERS),
+    )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
     batch: int = param(16, "images per step", minimum=1, maximum=1024)

@@ -1,0 +1,48 @@
+"""Parameters of `perception-train adapt`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from perception_common.errors import UserError
+from perception_common.params import param
+
+#: Which parts of a detector are adapted: the beginnings of their modules' names.
+LAYERS: dict[str, tuple[str, ...]] = {"stem": ("stem.",), "backbone": ("stem.", "stage"), "all": ("",)}
+
+
+@dataclass(frozen=True)
+class AdaptParams:
+    """Parameters of `perception-train adapt`."""
+
+    model_root: str = param("models", "model repository")
+    model: str = param("detector", "name of the model in the repository; the adapted one becomes its next version")
+    version: int = param(0, "version that is adapted (0: the newest)", minimum=0)
+    images: str = param("", "folder of pictures from the camera; labels are not needed and not read")
+    bag: str = param("", "recording from the camera instead of a folder: a rosbag2 directory, or a .bag of ROS 1")
+    topic: str = param("", "image topic of the bag (empty: the only one)")
+    max_images: int = param(256, "of more pictures than these, evenly spaced ones are taken", minimum=1, maximum=100000)
+    views: int = param(
+        64, "views to measure on; fewer pictures are also shown mirrored, shifted and zoomed", minimum=1, maximum=100000
+    )
+    blend: float = param(
+        0.5, "share of the pictures' statistics, the rest stays the trained model's", minimum=0.0, maximum=1.0
+    )
+    layers: str = param("stem", "which layers' statistics are adapted, from the first on", choices=tuple(LAYERS))
+    validation: str = param(
+        "", "labelled dataset to score and to choose thresholds on (empty: no score; as many objects as before)"
+    )
+    seed: int = param(1, "seed of the order and of the changed views", minimum=0)
+    threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
+
+    def require_usable(self) -> None:
+        """Check what single ranges cannot.
+
+        Raises:
+            UserError: not exactly one source of pictures is given, or a topic without a bag.
+        """
+        if bool(self.images) == bool(self.bag):
+            what = "both images and bag are given" if self.images else "no pictures are given"
+            raise UserError(what, fix="give one of --images DIR and --bag BAG")
+        if self.topic and not self.bag:
+            raise UserError("a topic is given without a bag", fix="give --bag, or leave --topic out")
