@@ -6,10 +6,10 @@ DEMO ?= full
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench config pins clean
+.PHONY: help setup demo test lint bench bench-sim2real config pins clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
 
 setup: ## an environment in .venv with everything at pinned versions; PYTHON=python3.12 picks the interpreter
 	@$(PYTHON) scripts/setup.py
@@ -26,6 +26,9 @@ lint: setup ## ruff, then mypy in strict mode on what runs on the robot
 
 bench: setup ## the benchmarks: ratios against peers measured in the same run
 	@$(VENV) -m bench
+
+bench-sim2real: setup ## train on synthetic pictures alone, score on photographs (an hour); ARGS='--world cones_and_balls'
+	@$(VENV) -m bench.sim2real run $(ARGS)
 
 config: setup ## write config/*.yaml anew from the parameter declarations
 	@$(VENV) scripts/make_config.py

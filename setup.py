@@ -67,7 +67,11 @@ setup(
         "robot-cuda": ["onnxruntime-gpu", OPENCV, "psutil", "rosbags", "safetensors"],
         # workstations; on a Jetson TensorRT comes with JetPack
         "tensorrt": ["tensorrt"],
-        "sim": ["mujoco", OPENCV, "pillow", "rich"],
+        "sim": ["jinja2", "markupsafe", "matplotlib", "mujoco", OPENCV, "pillow", "rich"],
+        # generating on a cluster (perception-sim generate --ray)
+        "cluster": ["ray"],
+        # meshes as classes (perception-sim add-object)
+        "objects": ["coacd", "fast-simplification", "scipy", "trimesh"],
         "train": [
             "faster-coco-eval",
             "matplotlib",
@@ -78,6 +82,7 @@ setup(
             "psutil",
             "pycocotools",
             "rich",
+            "rosbags",
             "safetensors",
             "torch",
             "torchvision",

@@ -1,7 +1,7 @@
 """Write config/*.yaml from the parameter declarations in the code (`make config`).
 
-One file per node (a ROS parameter file) and per command (for `--config`): every parameter with its default, its type,
-its limits and what it does. Edit copies, not these files.
+One file per node (a ROS parameter file) and per command (for `--config`), and one for presets: every parameter with
+its default, its type, its limits and what it does. Edit copies, not these files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,11 @@ from perception_infer.commands.run import RunParams
 from perception_infer.commands.verify import VerifyParams
 from perception_infer.ros.evaluate_node import EvaluateParams as EvaluateNodeParams
 from perception_infer.ros.infer_params import InferParams
-from perception_sim.params import GenerateParams, SimCameraParams, ViewParams
+from perception_sim.params import AddObjectParams, GenerateParams, MergeParams, SimCameraParams, ViewParams
+from perception_sim.presets import reference_preset
+from perception_train.adaptation.params import AdaptParams
 from perception_train.cli import EvaluateParams, ExportParams
+from perception_train.data.importing.params import ImportParams
 from perception_train.demo.settings import DemoParams
 from perception_train.ros.params import TrainNodeParams
 from perception_train.training.config import TrainParams
@@ -35,9 +38,13 @@ COMMANDS: dict[str, type] = {
     "perception-infer-run": RunParams,
     "perception-infer-verify": VerifyParams,
     "perception-sim-generate": GenerateParams,
+    "perception-sim-add-object": AddObjectParams,
+    "perception-sim-merge": MergeParams,
     "perception-sim-view": ViewParams,
+    "perception-train-adapt": AdaptParams,
     "perception-train-evaluate": EvaluateParams,
     "perception-train-export": ExportParams,
+    "perception-train-import": ImportParams,
     "perception-train-run": TrainParams,
 }
 
@@ -45,6 +52,7 @@ COMMANDS: dict[str, type] = {
 def contents() -> dict[Path, str]:
     """What each file has to hold."""
     files = {CONFIG / f"{node}.yaml": reference_yaml(params, node) for node, params in NODES.items()}
+    files[CONFIG / "preset.yaml"] = reference_preset()
     return files | {CONFIG / f"{command}.yaml": reference_yaml(params) for command, params in COMMANDS.items()}
 
 
