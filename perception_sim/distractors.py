@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 
 import numpy as np
 
 from . import mesh as meshes
 from . import shapes
-from .shapes import Shape, Solid
+from .kinds import Kind
+from .shapes import Solid
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,13 +150,15 @@ class Spring:
         return shapes.solid([meshes.tube(path, radii, 8)], [shapes.drum(outer, -self.wire, self.height + self.wire)])
 
 
-DISTRACTORS: dict[str, Callable[[float, np.random.Generator], Shape]] = {
-    "bracket": Beams.bracket,
-    "cross": Beams.cross,
-    "jack": Jack.sample,
-    "rock": Rock.sample,
-    "spring": Spring.sample,
-    "stairs": Beams.stairs,
-    "star": Star.sample,
+_SIZES = (0.05, 0.5)
+
+DISTRACTORS: dict[str, Kind] = {
+    "bracket": Kind(Beams.bracket, _SIZES),
+    "cross": Kind(Beams.cross, _SIZES),
+    "jack": Kind(Jack.sample, _SIZES),
+    "rock": Kind(Rock.sample, _SIZES),
+    "spring": Kind(Spring.sample, _SIZES),
+    "stairs": Kind(Beams.stairs, _SIZES),
+    "star": Kind(Star.sample, _SIZES),
 }
-"""Every kind of distractor: its name, and how to sample one of a nominal size."""
+"""Every abstract distractor, by its name."""

@@ -14,11 +14,20 @@ Quaternion = tuple[float, float, float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Material:
-    """A texture and how it takes the light (``specular``, ``shininess`` in 0..1)."""
+    """A texture and how it takes the light.
+
+    All in 0..1: ``specular`` and ``shininess`` are the classic renderer's, ``roughness`` and ``metallic`` the
+    physically based one's; ``alpha`` below 1 lets light through (labels count such a surface as solid); ``emission``
+    is light of its own, as fluorescent plastics seem to have in the shade.
+    """
 
     texture: Texture
     specular: float
     shininess: float
+    roughness: float = 0.7
+    metallic: float = 0.0
+    alpha: float = 1.0
+    emission: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +35,7 @@ class Thing:
     """An object: ``label`` is its class (``""`` for a distractor), ``kind`` its shape's name.
 
     ``position`` (metres) and ``orientation`` (w, x, y, z) are where it is let go; physics settles it.
+    ``density`` is in kg/m³.
     """
 
     label: str
@@ -34,6 +44,7 @@ class Thing:
     materials: tuple[Material, ...]
     position: Point
     orientation: Quaternion
+    density: float = 350.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Stage:
     """What the things stand on and what is behind them.
 
     ``floor_tile`` is the floor texture's tile in metres; ``sky`` are the colours at the zenith and the
-    horizon; ``ambient`` is the light from everywhere.
+    horizon, and ``panorama`` is a picture all around instead; ``ambient`` is the light from everywhere.
     """
 
     floor: Material
@@ -79,15 +90,23 @@ class Stage:
     walls: Walls | None
     sky: tuple[Color, Color]
     ambient: float
+    panorama: Texture | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Scene:
-    """Everything that is there before a camera looks at it."""
+    """Everything that is there before a camera looks at it.
+
+    ``unit`` is the size of a typical thing in metres and ``reach`` the radius of the area that things are
+    in: what is near or far, slow or fast is judged by them. Things of a ``floating`` scene stay in the air.
+    """
 
     things: tuple[Thing, ...]
     lights: tuple[Light, ...]
     stage: Stage
+    unit: float = 0.1
+    reach: float = 0.6
+    floating: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """What was sampled, as JSON writes it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -17,8 +18,8 @@ from .mesh import Mesh
 class Collider:
     """A convex piece for the physics.
 
-    ``kind`` is sphere (size = radius), capsule or cylinder (radius, half length along z), box (three
-    half sizes) or hull (of ``mesh``); ``rotation`` [3, 3] and ``position`` place it in the object's frame.
+    ``kind`` is sphere (size = radius), capsule or cylinder (radius, half length along z), box or ellipsoid
+    (three half sizes) or hull (of ``mesh``); ``rotation`` [3, 3] and ``position`` place it in the object's frame.
     """
 
     kind: str
@@ -49,6 +50,12 @@ class Shape(Protocol):
         ...
 
 
+@functools.lru_cache(maxsize=128)
+def built(shape: Shape) -> Solid:
+    """``shape.build()``, remembered for a while: a shape is looked at before it is placed, and then compiled."""
+    return shape.build()
+
+
 def solid(surfaces: Sequence[Mesh], colliders: Sequence[Collider]) -> Solid:
     """A `Solid` whose bounding box is centred on the origin."""
     points = np.concatenate([surface.vertices for surface in surfaces])
@@ -72,6 +79,11 @@ def block(half: ArrayLike, at: ArrayLike = (0, 0, 0), rotation: np.ndarray | Non
         np.asarray(at, float),
         np.eye(3) if rotation is None else rotation,
     )
+
+
+def egg(half: ArrayLike, at: ArrayLike = (0, 0, 0)) -> Collider:
+    """An ellipsoid collider of half sizes ``half``."""
+    return Collider("ellipsoid", tuple(np.asarray(half, float).tolist()), np.asarray(at, float), np.eye(3))
 
 
 def drum(radius: float, low: float, high: float) -> Collider:

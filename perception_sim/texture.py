@@ -8,6 +8,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
+from . import photographs, texture_image
+
 Color = tuple[float, float, float]
 
 
@@ -15,31 +17,46 @@ Color = tuple[float, float, float]
 class Texture:
     """What a surface looks like.
 
-    ``pattern`` is a key of `PATTERNS`; ``colors`` are two RGB colours in 0..1; ``scale`` is how many
-    times the pattern repeats over the tile; ``angle`` (radians) turns it; ``contrast`` in 0..1 fades
-    the second colour into the first; ``seed`` fixes what is random in it; ``size`` is the tile in pixels.
+    ``pattern`` is a key of `PATTERNS`; ``colors`` are two or more RGB colours in 0..1; ``scale`` is how
+    many times the pattern repeats over the tile; ``angle`` (radians) turns it; ``contrast`` in 0..1 fades
+    the other colours into the first; ``seed`` fixes what is random in it; ``size`` is the tile in pixels.
+    With a ``file`` the tile is a square of that photograph, and nothing else but ``seed`` and ``size`` counts;
+    but with the pattern `texture_image.PATTERN` it is the whole file as it is laid out for a mesh, its hue
+    turned by ``angle`` and its channels times the one of ``colors``.
     """
 
     pattern: str
-    colors: tuple[Color, Color]
+    colors: tuple[Color, ...]
     scale: float
     angle: float
     contrast: float
     seed: int
     size: int
+    file: str = ""
 
 
 def paint(texture: Texture) -> np.ndarray:
     """The tile, uint8 RGB [size, size, 3]."""
     rng = np.random.default_rng(texture.seed)
+    if texture.pattern == texture_image.PATTERN:
+        return texture_image.paint(texture.file, texture.size, texture.colors[0], texture.angle)
+    if texture.file:
+        return photographs.tile(texture.file, texture.size, rng)
     axis = (np.arange(texture.size, dtype=np.float32) + 0.5) / texture.size
     x, y = np.meshgrid(axis, axis)
     cos, sin = np.cos(texture.angle), np.sin(texture.angle)
     u, v = (x * cos + y * sin).astype(np.float32), (y * cos - x * sin).astype(np.float32)
     weight = PATTERNS[texture.pattern](u, v, texture, rng)
-    weight = np.clip(weight, 0.0, 1.0)[..., None] * texture.contrast
-    first, second = np.asarray(texture.colors, np.float32)
-    return (np.clip(first + (second - first) * weight, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+    return _blend(np.asarray(texture.colors, np.float32), weight, texture.contrast)
+
+
+def _blend(colors: np.ndarray, weight: np.ndarray, contrast: float) -> np.ndarray:
+    """Pixels between neighbouring colours: weight 0 is the first, 1 the second, 2 the third, and so on."""
+    faded = colors[0] + (colors - colors[0]) * contrast
+    place = np.clip(weight, 0.0, len(colors) - 1.0)
+    low = np.minimum(place.astype(np.intp), len(colors) - 2)
+    part = (place - low)[..., None].astype(np.float32)
+    return (np.clip(faded[low] * (1.0 - part) + faded[low + 1] * part, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
 
 
 def noise(rng: np.random.Generator, size: int, cells: int, octaves: int = 4) -> np.ndarray:
@@ -110,6 +127,8 @@ def _dots(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generat
     return np.clip((radius - np.hypot(a, b)) * 12.0 + 0.5, 0.0, 1.0)
 
 
+# A pattern gets u and v float32 [size, size] (turned by the angle, 0..1 over the tile), and returns how far each
+# pixel is from the first colour towards the second (0..1), the third (1..2)…
 PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]] = {
     "plain": _plain,
     "noise": _noise,
@@ -122,3 +141,6 @@ PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, Texture, np.random.Generat
     "marble": _marble,
     "dots": _dots,
 }
+
+GENERAL = tuple(PATTERNS)
+"""Patterns that suit any surface; what other modules add to `PATTERNS` is for special ones."""
