@@ -1,127 +1,167 @@
-"""A camera that moves through the synthetic world, frame by frame; no ROS here (see `camera_node`)."""
+"""Cameras that move through the synthetic world, frame by frame; no ROS here (see `perception_sim.ros`)."""
 
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import Future, ThreadPoolExecutor
+import re
+from collections.abc import Sequence
 from types import TracebackType
 
 import numpy as np
 
-from .annotate import Instance, annotate
-from .camera import View, orbit
-from .presets import Camera, load_preset
-from .randomize import Chance, Uniform
-from .render import Renderer
-from .sampling import group, sample_sensor, view_score, viewing_distance
-from .sensor import SensorSettings, expose
-from .staging import best_of, settled_world
+from perception_common.errors import UserError
+
+from .annotate import Instance, annotate_things
+from .camera import View
+from .lens import CameraModel
+from .live_boxes import Box3D, box_of
+from .live_builder import Builder
+from .live_depth import informed
+from .live_meter import StageTimes
+from .live_path import Mount
+from .live_scenes import Episode, Setup, noise_of
+from .live_viewers import Viewers
+from .presets import load_preset
+from .sensor import expose
 from .world import World
 
-# Spawn key that keeps live scenes apart from those of `generate`, whatever the seeds are.
-_LIVE = 0x11FE
-_PATH_DRAWS = 12
-_PATH_CHECKS = 8
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of the moving camera.
+    """One picture of a moving camera.
 
-    ``rgb`` uint8 [H, W, 3]; ``instances`` are the labelled objects (pixel-edge boxes); ``mask`` uint8
-    [H, W] the semantic mask (0 = background, categories from 1); ``intrinsics`` K float64 [3, 3] in
-    pixel-edge coordinates; ``view`` the camera; ``scene`` counts the scenes from 0.
+    ``rgb`` uint8 [H, W, 3]; ``view`` where the camera was, in the world (z up); ``model`` the fields of CameraInfo;
+    ``mount`` its place beside the first camera; ``scene`` counts the scenes from 0. ``instances`` are the labelled
+    objects (pixel-edge boxes) and ``mask`` uint8 [H, W] the semantic mask (0 = background, categories from 1): empty
+    and None if not asked for. ``depth`` float32 [H, W] is along the optical axis in metres, +Inf where there is
+    nothing and NaN where the lens sees nothing: None if not asked for.
     """
 
     rgb: np.ndarray
-    instances: tuple[Instance, ...]
-    mask: np.ndarray
-    intrinsics: np.ndarray
     view: View
+    model: CameraModel
+    mount: Mount
     scene: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Path:
-    """A smooth way of the camera around ``center``: an orbit whose height and distance sway.
-
-    Angles are in radians, times in seconds; elevation and fill sway between their two bounds; the group of
-    objects of ``radius`` metres fills ``fill`` of half the image height.
-    """
-
-    center: tuple[float, float, float]
-    radius: float
-    fovy: float
-    roll: float
-    azimuth: float
-    turn: float
-    elevation: tuple[float, float]
-    fill: tuple[float, float]
-    period: float
-    phase: float
-
-    def view(self, seconds: float) -> View:
-        """Where the camera is after that time."""
-        sway = 0.5 + 0.5 * np.sin(2.0 * np.pi * seconds / self.period + self.phase)
-        swing = 0.5 + 0.5 * np.sin(2.0 * np.pi * seconds / (1.7 * self.period) + 2.0 * self.phase)
-        elevation = self.elevation[0] + (self.elevation[1] - self.elevation[0]) * sway
-        fill = self.fill[0] + (self.fill[1] - self.fill[0]) * swing
-        distance = viewing_distance(self.fovy, self.radius, fill)
-        position = orbit(np.asarray(self.center), distance, self.azimuth + self.turn * seconds, elevation)
-        return View(position, self.center, self.roll * float(2.0 * swing - 1.0), self.fovy)
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class _Episode:
-    """A settled scene, the camera's way through it, and what the sensor is like meanwhile."""
-
+    instances: tuple[Instance, ...]
+    mask: np.ndarray | None
+    depth: np.ndarray | None
     world: World
-    path: Path
-    sensor: SensorSettings
+
+    def boxes_3d(self) -> tuple[Box3D, ...]:
+        """The labelled objects' boxes in the optical frame, in the order of ``instances``."""
+        return tuple(box_of(self.world, instance.thing, self.view) for instance in self.instances)
+
+    def instance_mask(self) -> np.ndarray:
+        """The visible pixels of each labelled object, uint16 [H, W]: its place in ``instances`` from 1, or 0."""
+        mask = np.zeros(self.rgb.shape[:2], np.uint16)
+        for number, instance in enumerate(self.instances, 1):
+            mask[instance.mask] = number
+        return mask
 
 
 class LiveWorld:
-    """The moving camera: scenes of a preset, a new one every ``scene_seconds``.
+    """Moving cameras in one world: scenes of a preset, a new one every ``scene_seconds``.
 
-    A frame depends on (preset, seed, size, scene_seconds, t) alone. Scenes, cameras, lights, sensor and
-    label limits are those of `generate` for the same preset. The next scene is built in a background
-    thread. Use it from the thread that made it, and close it.
+    A frame depends on (preset, seed, size, scene_seconds, fixed_optics, camera's name, t) alone, on a rig also on the
+    first camera's name and on its mount. Scenes, cameras, lights, sensor and label limits are those of `generate`
+    for the same preset. The next scene is built in another process. Use it from the thread that made it, and close it.
+
+    Args:
+        preset: a preset's name, or the path of a YAML file.
+        seed: fixes scenes, paths and noise.
+        width: of the images, pixels.
+        height: of the images, pixels.
+        scene_seconds: how long a scene lasts.
+        cameras: their names.
+        mounts: one for each camera after the first, which it then moves with; or none, and each goes its own way.
+        fixed_optics: whether a camera keeps its field of view and lens from scene to scene.
 
     Raises:
-        UserError: an unknown preset, or no off-screen OpenGL.
+        UserError: an unknown preset, names or mounts that do not fit, or no off-screen OpenGL.
 
     """
 
-    def __init__(self, preset: str, seed: int, width: int = 320, height: int = 240, scene_seconds: float = 6.0) -> None:
+    def __init__(
+        self,
+        preset: str,
+        seed: int,
+        width: int = 320,
+        height: int = 240,
+        scene_seconds: float = 6.0,
+        cameras: Sequence[str] = ("",),
+        mounts: Sequence[Mount] = (),
+        fixed_optics: bool = False,
+    ) -> None:
+        _check_cameras(cameras, mounts)
         self.preset = load_preset(preset)
-        self.width, self.height, self.scene_seconds = width, height, scene_seconds
-        self._seed = seed
-        self._renderer = Renderer(width, height)
-        self._builder = ThreadPoolExecutor(1, thread_name_prefix="next-scene")
-        self._ahead: dict[int, Future[_Episode]] = {}
-        self._current: tuple[int, _Episode] | None = None
+        self.times = StageTimes()
+        self._viewers = Viewers(width, height, len(cameras) if set(self.preset.camera.lens.names) - {"none"} else 1)
+        self._setup = Setup(
+            self.preset, seed, width, height, scene_seconds, tuple(cameras), tuple(mounts), fixed_optics,
+            self._viewers.buffer,
+        )  # fmt: skip
+        self._builder = Builder(self._setup)
+        self._current: tuple[int, Episode] | None = None
+        self.order(0.0)
 
     @property
     def classes(self) -> tuple[str, ...]:
         """Class names in the order of their categories."""
         return self.preset.content.classes
 
-    def frame(self, t: float) -> Frame:
-        """The frame ``t`` seconds after the start."""
-        scene = int(t // self.scene_seconds)
-        episode = self._episode(scene)
-        seconds = t - scene * self.scene_seconds
-        view = episode.path.view(seconds)
-        found = annotate(episode.world, self._renderer, view, self.classes, self.preset.labels)
-        noise = np.random.default_rng(np.random.SeedSequence([self._seed, scene, round(seconds * 1e6), _LIVE]))
-        picture = expose(self._renderer.rgb(view), episode.sensor, noise)
-        labelled = tuple(instance for instance in found.instances if instance.labelled)
-        return Frame(picture, labelled, found.mask, view.intrinsics(self.width, self.height), view, scene)
+    def order(self, t: float) -> bool:
+        """Whether the scene at ``t`` seconds can be seen at once; it and the next one are built if they are not yet.
+
+        Raises:
+            UserError: it cannot be built.
+
+        """
+        scene = self._scene(t)
+        if self._current is not None and self._current[0] == scene:
+            return True
+        future = self._builder.order(scene)
+        self._builder.order(scene + 1)
+        if not future.done():
+            return False
+        future.result()
+        return True
+
+    def frame(self, t: float, camera: str | None = None, labels: bool = True, depth: bool = False) -> Frame:
+        """What a camera (the first if None) sees ``t`` seconds after the start; waits for the scene to be built.
+
+        Raises:
+            UserError: the scene cannot be built.
+
+        """
+        setup, scene = self._setup, self._scene(t)
+        index = 0 if camera is None else setup.cameras.index(camera)
+        episode, seconds = self._episode(scene), t - scene * setup.scene_seconds
+        eye, viewer = episode.eyes[index], self._viewers.of(index)
+        view = eye.view(seconds)
+        instances: tuple[Instance, ...] = ()
+        mask = distance = None
+        if labels or depth:
+            with self.times.stage("annotate"):
+                seen = viewer.geometry(view)
+                if labels:
+                    limits = self.preset.labels
+                    found = annotate_things(seen.things, episode.world, viewer, view, self.classes, limits)
+                    instances, mask = tuple(i for i in found.instances if i.labelled), found.mask
+                if depth:
+                    distance = informed(seen.depth, view)
+        with self.times.stage("render"):
+            clean = viewer.rgb(view)
+        with self.times.stage("sensor"):
+            rgb = expose(clean, eye.sensor, noise_of(setup, scene, setup.cameras[index], seconds))
+        model = viewer.model(view)
+        return Frame(rgb, view, model, eye.mount, scene, instances, mask, distance, episode.world)
 
     def close(self) -> None:
         """Stop building ahead and free everything held in OpenGL."""
-        self._builder.shutdown(wait=True, cancel_futures=True)
-        self._renderer.close()
+        self._builder.close()
+        self._viewers.close()
 
     def __enter__(self) -> LiveWorld:
         return self
@@ -131,58 +171,31 @@ class LiveWorld:
     ) -> None:
         self.close()
 
-    def _episode(self, scene: int) -> _Episode:
+    def _scene(self, t: float) -> int:
+        return int(t // self._setup.scene_seconds)
+
+    def _episode(self, scene: int) -> Episode:
         if self._current is None or self._current[0] != scene:
-            episode = self._order(scene).result()
-            self._renderer.load(episode.world)
+            future = self._builder.order(scene)
+            self._builder.order(scene + 1)
+            episode = future.result()
+            self._builder.forget(keep={scene + 1})
+            with self.times.stage("load"):
+                self._viewers.load(episode.world)
             self._current = (scene, episode)
-            self._ahead = {number: future for number, future in self._ahead.items() if number == scene + 1}
-            self._order(scene + 1)
         return self._current[1]
 
-    def _order(self, scene: int) -> Future[_Episode]:
-        if scene not in self._ahead:
-            self._ahead[scene] = self._builder.submit(self._build, scene)
-        return self._ahead[scene]
 
-    def _build(self, scene: int) -> _Episode:
-        rng = np.random.default_rng(np.random.SeedSequence([self._seed, scene, _LIVE]))
-        negative = Chance(self.preset.content.negatives)(rng)
-        world = settled_world(self.preset, rng, negative, self._renderer.buffer)
-        return _Episode(world, self._path(world, rng), sample_sensor(self.preset, rng))
-
-    def _path(self, world: World, rng: np.random.Generator) -> Path:
-        """The way on which the objects keep to the preset best, of some draws."""
-        center, radius = group(world)
-        times = np.linspace(0.0, self.scene_seconds, _PATH_CHECKS)
-
-        def score(path: Path) -> float:
-            return min(view_score(world, path.view(t), self.preset, self.width, self.height) for t in times.tolist())
-
-        return best_of(_PATH_DRAWS, lambda: sample_path(self.preset.camera, center, radius, rng), score)
-
-
-def sample_path(camera: Camera, center: np.ndarray, radius: float, rng: np.random.Generator) -> Path:
-    """A way within the preset's ranges of elevation, distance, field of view and aim."""
-    aim = rng.normal(size=3) * [1.0, 1.0, 0.5]
-    aim *= camera.aim * radius * rng.uniform() / np.linalg.norm(aim)
-    x, y, z = (np.asarray(center) + aim).tolist()
-    return Path(
-        center=(x, y, z),
-        radius=radius,
-        fovy=Uniform(*camera.fovy)(rng),
-        roll=np.radians(rng.uniform(-camera.roll, camera.roll)),
-        azimuth=rng.uniform(0.0, 2.0 * np.pi),
-        turn=np.radians(rng.uniform(8.0, 25.0)) * (1.0 if rng.random() < 0.5 else -1.0),
-        elevation=_within(tuple(np.radians(camera.elevation)), 0.35, rng),
-        fill=_within(camera.fill, 0.3, rng),
-        period=rng.uniform(6.0, 12.0),
-        phase=rng.uniform(0.0, 2.0 * np.pi),
-    )
-
-
-def _within(bounds: tuple[float, ...], share: float, rng: np.random.Generator) -> tuple[float, float]:
-    """A part of the range ``bounds``, that share of it wide."""
-    low, high = bounds
-    start = rng.uniform(low, high - share * (high - low))
-    return float(start), float(start + share * (high - low))
+def _check_cameras(cameras: Sequence[str], mounts: Sequence[Mount]) -> None:
+    where = "cameras"
+    if not cameras or len(set(cameras)) != len(cameras):
+        raise UserError(f"{list(cameras)} must name at least one camera, and none twice", where=where)
+    for name in cameras:
+        if not _NAME.fullmatch(name) and (name or len(cameras) > 1):
+            raise UserError(
+                f"'{name}' cannot be a camera's name", where=where, fix="use letters, digits and _, no digit first"
+            )
+    if mounts and len(mounts) != len(cameras) - 1:
+        raise UserError(
+            f"{len(mounts)} mounts for {len(cameras)} cameras", where=where, fix="give one for each after the first"
+        )

@@ -182,7 +182,9 @@ class SimCameraParams:
         maximum=360.0,
     )
     fixed_optics: bool = param(
-        False, "keep field of view and lens from scene to scene, for readers that take camera_info only once"
+        False,
+        """keep field of view and lens from scene to scene: for readers that take camera_info only once, and without the
+        pause in which another lens is made ready""",
     )
     frame_id: str = param(
         "sim_camera_optical_frame",

@@ -367,8 +367,20 @@ def _stage(preset: Preset, rng: np.random.Generator, unit: float, reach: float) 
         distance = rng.uniform(2.5, 4.5) * reach
         walls = Walls(materials, distance, rng.uniform(0, 2 * np.pi), distance * rng.uniform(0.8, 1.4))
     sky = (Color((0.0, 0.6), (0.3, 1.0))(rng), Color((0.0, 0.4), (0.4, 1.0))(rng))
-    panorama = _stage_texture(preset, rng, photos, _SKY_TEXTURE_PX) if photos and walls is None else None
+    panorama = None
+    if walls is None and photos:
+        panorama = _stage_texture(preset, rng, photos, _SKY_TEXTURE_PX)
+    elif walls is None and surface.sky(rng) == "clouds":
+        panorama = _clouds(rng)
     return Stage(floor, surface.tile(rng) * unit, table, walls, sky, preset.light.ambient(rng), panorama)
+
+
+def _clouds(rng: np.random.Generator) -> Texture:
+    """A sky from blue to overcast, with clouds."""
+    blue = looks.vary((0.42, 0.6, 0.86), rng, 0.05, 0.35, 0.2)
+    white = looks.vary((0.93, 0.94, 0.95), rng, 0.5, 0.05, 0.1)
+    seed = int(rng.integers(1 << 31))
+    return Texture("noise", (blue, white), rng.uniform(1.5, 4.0), 0.0, rng.uniform(0.2, 1.0), seed, _SKY_TEXTURE_PX)
 
 
 def _lights(preset: Preset, rng: np.random.Generator) -> tuple[Light, ...]:

@@ -8,10 +8,17 @@ command, run as its users run it. ``ablation`` does so for worlds that lack one 
 from __future__ import annotations
 
 import dataclasses
+import json
+import statistics
+import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 from perception_common import cli
 from perception_common.cli import Command, Result
+from perception_common.errors import UserError
 from perception_common.params import param
 
 from . import variants
@@ -23,7 +30,9 @@ class AblationParams(Sim2RealParams):
     """Parameters of the ablation."""
 
     minutes: float = param(10.0, "time for each run, generation included", minimum=1.0, maximum=600.0)
-    images: int = param(2400, "synthetic pictures to train on", minimum=100)
+    images: int = param(1600, "synthetic pictures to train on", minimum=100)
+    threads: int = param(1, "workers of the generator and threads of the trainer, of each run", minimum=1, maximum=64)
+    jobs: int = param(2, "runs at the same time", minimum=1, maximum=64)
     seeds: int = param(3, "runs of each variant", minimum=1, maximum=100)
     variants: tuple[str, ...] = param(variants.NAMES, "worlds to compare", choices=variants.NAMES)
 
@@ -36,15 +45,42 @@ def run(params: Sim2RealParams) -> Result:
 
 
 def ablation(params: AblationParams) -> Result:
-    """The benchmark for every variant and seed; a variant that is done already is not done again."""
+    """The benchmark for every variant and seed; what is done already is not done again."""
+    todo = [(seed, variant) for seed in range(params.seed, params.seed + params.seeds) for variant in params.variants]
     results = []
-    for seed in range(params.seed, params.seed + params.seeds):
-        for variant in params.variants:
-            told = {f.name: getattr(params, f.name) for f in dataclasses.fields(Sim2RealParams)}
-            told |= {"variant": variant, "seed": seed, "output": f"{params.output}/{variant}/{seed}"}
-            results.append(Run(Sim2RealParams(**told)).results())
+    with ThreadPoolExecutor(params.jobs) as pool:
+        for result in pool.map(lambda one: _apart(params, *one), todo):
+            results.append(result)
             show(results)
-    return {"runs": results}
+    return {"runs": results, "summary": summary(results)}
+
+
+def _apart(params: AblationParams, seed: int, variant: str) -> dict[str, Any]:
+    """One run in a process of its own; what it says goes to a file beside its results."""
+    told = {field.name: getattr(params, field.name) for field in dataclasses.fields(Sim2RealParams)}
+    told |= {"variant": variant, "seed": seed, "output": f"{params.output}/{variant}/{seed}"}
+    output = Path(told["output"])
+    output.mkdir(parents=True, exist_ok=True)
+    flags = [part for name, value in told.items() for part in ("--" + name.replace("_", "-"), str(value))]
+    with (output / "run.log").open("w") as log:
+        done = subprocess.run([sys.executable, "-m", "bench.sim2real", "run", *flags], stdout=log, stderr=log)
+    if done.returncode:
+        raise UserError(f"the run of '{variant}', seed {seed}, failed", where=output / "run.log", fix="see its end")
+    result: dict[str, Any] = json.loads((output / "results.json").read_text())
+    return result
+
+
+def summary(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean and spread of the scores of each variant on the photographs that the world was not tuned on."""
+    rows = []
+    for variant in dict.fromkeys(result["params"]["variant"] for result in results):
+        runs = [result for result in results if result["params"]["variant"] == variant]
+        row: dict[str, Any] = {"variant": variant, "runs": len(runs)}
+        for how in dict.fromkeys(score["how"] for result in runs for score in result["scores"]):
+            values = [s["map50"] for r in runs for s in r["scores"] if s["how"] == how and s["part"] == "test"]
+            row[how] = {"mean": statistics.mean(values), "least": min(values), "greatest": max(values)}
+        rows.append(row)
+    return rows
 
 
 COMMANDS = (

@@ -49,6 +49,7 @@ class Sim2RealParams:
     height: int = param(256, "height of the pictures and of the network's input in pixels", minimum=64)
     architecture: str = param("yolo_n", "network architecture")
     seed: int = param(1, "seed of world and training", minimum=0)
+    threads: int = param(0, "workers of the generator and threads of the trainer; 0: all cores", minimum=0, maximum=64)
     variant: str = param("full", "what the world lacks (for the ablation)", choices=variants.NAMES)
 
 
@@ -115,7 +116,7 @@ class Run:
         size = ("--width", self.params.width, "--height", self.params.height)
         seed += self.params.seed
         _call("perception_sim", "generate", "--preset", self._world, "--output", target, "--images", images, *size,
-              "--seed", seed, "--no-masks")  # fmt: skip
+              "--seed", seed, "--workers", self.params.threads, "--no-masks")  # fmt: skip
         return target
 
     def _train(self, train: Path, validation: Path, minutes: float) -> dict[str, Any]:
@@ -123,7 +124,7 @@ class Run:
         return _call(
             "perception_train", "run", "--dataset", train, "--validation", validation, "--run-directory",
             self.output / "run", "--model-root", self._models, "--minutes", minutes, "--width", p.width, "--height",
-            p.height, "--architecture", p.architecture, "--seed", p.seed, "--exports", 1, "--validations", 4,
+            p.height, "--architecture", p.architecture, "--seed", p.seed, "--threads", p.threads, "--exports", 1, "--validations", 4,
         )  # fmt: skip
 
     def _photographs(self) -> dict[str, Path]:
@@ -160,7 +161,7 @@ def show(results: Sequence[dict[str, Any]]) -> None:
             by_class = ", ".join(f"{name} {value:.2f}" for name, value in score["ap50"].items())
             table.add_row(
                 p["world"], p["variant"], str(p["seed"]), score["how"], score["part"], str(score["images"]),
-                f"{score['val_map50']:.3f}", f"{score['val_map']:.3f}", by_class,
+                f"{score['map50']:.3f}", f"{score['map']:.3f}", by_class,
             )  # fmt: skip
     Console(stderr=True).print(table)
 

@@ -19,3 +19,7 @@ RESULTS = _profile(10, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 PICTURE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 #: The present state, also for those who join late.
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
+#: Simulated time: reliable, so that readers of either kind get it.
+CLOCK = RESULTS
+#: Coordinate frames, as tf2's own broadcaster offers them.
+TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
