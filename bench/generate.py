@@ -16,12 +16,12 @@ from typing import Any
 import numpy as np
 import psutil
 
-from perception_sim.pool import produce
+from perception_sim.generation.pool import produce
+from perception_sim.generation.producer import Plan, Producer
 from perception_sim.presets import load_preset
-from perception_sim.producer import Plan, Producer
-from perception_sim.renderers import open_renderer
+from perception_sim.rendering import open_renderer
+from perception_sim.rendering.viewer import Viewer
 from perception_sim.staging import propose_view, sample_optics, settled_world
-from perception_sim.viewer import Viewer
 
 from .figures import Figure
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .camera import View
 from .presets import Labels
-from .viewer import Alone, Box, Viewer
+from .rendering.viewer import Alone, Box, Viewer
 from .world import World
 
 

@@ -7,11 +7,10 @@ import dataclasses
 import cv2
 import numpy as np
 
-from . import photographs
 from .presets import Preset
 from .randomize import Choice
 from .sampling import stage_colors
-from .texture import Texture, noise, paint
+from .textures import Texture, noise, paint, photographs
 
 _TILE_PX = 192
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _generate(params: GenerateParams) -> dict[str, Any]:
     # Here, so that --help and a clear answer to missing libraries need no OpenGL.
-    from .generate import generate
+    from .generation.generate import generate
 
     try:
         summary = generate(params)
@@ -40,7 +40,7 @@ def _generate(params: GenerateParams) -> dict[str, Any]:
 
 
 def _merge(params: MergeParams) -> dict[str, Any]:
-    from .merge import merge
+    from .generation.merge import merge
 
     summary = merge(params)
     print(f"{summary['output']}: {_content(summary)}", file=sys.stderr)

@@ -18,12 +18,12 @@ from perception_common.params import load_yaml, param
 from . import axes, objects
 from .axes import axis, mix
 from .catalogue import KINDS
-from .distractors import DISTRACTORS
-from .kinds import Kind
-from .lookalikes import LOOKALIKES
+from .catalogue.distractors import DISTRACTORS
+from .catalogue.kinds import Kind
+from .catalogue.lookalikes import LOOKALIKES
 from .randomize import Number, Shares
-from .texture import GENERAL, PATTERNS
-from .texture_ground import GROUND
+from .textures import GENERAL, PATTERNS
+from .textures.ground import GROUND
 
 _DIRECTORY = Path(__file__).with_name("presets")
 _ALL_PATTERNS = tuple(PATTERNS)

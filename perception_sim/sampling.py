@@ -9,19 +9,19 @@ import numpy as np
 
 from perception_common.errors import UserError
 
-from . import looks, photographs
 from .camera import View, orbit
-from .kinds import Kind
+from .catalogue import looks
+from .catalogue.kinds import Kind
 from .lens import MAX_ANGLE, Lens
 from .presets import Camera, Preset
 from .randomize import Chance, Choice, Color, LogUniform, Orientation
+from .rendering.viewer import Viewer, source_of
 from .scene import Light, Material, Quaternion, Scene, Stage, Table, Thing, Walls
 from .sensor import SensorSettings
 from .shapes import Shape, built
-from .texture import Color as Rgb
-from .texture import Texture
-from .texture_ground import TYPICAL
-from .viewer import Viewer, source_of
+from .textures import Color as Rgb
+from .textures import Texture, photographs
+from .textures.ground import TYPICAL
 from .world import World
 
 STAGE_TEXTURE_PX = 256

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from .shapes import Shape
-from .texture import Color, Texture
+from .textures import Color, Texture
 
 Point = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]

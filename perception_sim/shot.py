@@ -13,10 +13,10 @@ from .camera import View
 from .composite import Cutout, Placement, before, cut, paste, sample_placements
 from .presets import Preset
 from .randomize import Chance
+from .rendering.viewer import Viewer
 from .sampling import sample_sensor
 from .sensor import SensorSettings, expose
 from .staging import labelled_view
-from .viewer import Viewer
 from .world import World
 
 _CUT_OCCLUSION, _CUT_PX = 0.25, 12

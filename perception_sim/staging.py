@@ -12,9 +12,9 @@ from perception_common.errors import UserError
 from .annotate import Annotation, annotate_things
 from .camera import View
 from .presets import Preset
-from .renderers import Geometry
+from .rendering import Geometry
+from .rendering.viewer import Viewer
 from .sampling import Optics, sample_optics, sample_scene, sample_view, view_score
-from .viewer import Viewer
 from .world import World, compile_scene, settle
 
 T = TypeVar("T")

@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from .gl import mujoco
+from .rendering.gl import mujoco
 from .scene import Light, Material, Scene, Stage, Thing
 from .shapes import Collider, Solid, built
-from .texture import paint
+from .textures import paint
 
 NO_THING = -1
 _USUAL_M = 0.1

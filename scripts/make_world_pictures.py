@@ -17,7 +17,7 @@ import numpy as np
 from perception_common import cli, durable
 from perception_common.cli import Command, Result
 from perception_common.params import param
-from perception_sim.generate import generate
+from perception_sim.generation.generate import generate
 from perception_sim.params import GenerateParams
 from perception_sim.presets import preset_names
 

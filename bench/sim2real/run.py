@@ -124,7 +124,8 @@ class Run:
         return _call(
             "perception_train", "run", "--dataset", train, "--validation", validation, "--run-directory",
             self.output / "run", "--model-root", self._models, "--minutes", minutes, "--width", p.width, "--height",
-            p.height, "--architecture", p.architecture, "--seed", p.seed, "--threads", p.threads, "--exports", 1, "--validations", 4,
+            p.height, "--architecture", p.architecture, "--seed", p.seed, "--threads", p.threads, "--exports", 1,
+            "--validations", 4,
         )  # fmt: skip
 
     def _photographs(self) -> dict[str, Path]:

@@ -6,7 +6,6 @@ list there is. A new kind is a dataclass with ``sample`` and ``build`` and one l
 
 from __future__ import annotations
 
-from ..kinds import Kind
 from . import (
     balls,
     barrels,
@@ -32,6 +31,7 @@ from . import (
     tools,
     wheels,
 )
+from .kinds import Kind
 
 _FAMILIES = (
     primitives,

@@ -6,13 +6,15 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes, texture_balls
-from ..kinds import Kind
-from ..mesh_organic import body
+from .. import shapes
 from ..randomize import Color
 from ..scene import Material
 from ..shapes import Shape, Solid
-from ..texture import Color as Rgb
+from ..shapes.organic import body
+from ..textures import Color as Rgb
+from ..textures import balls as texture_balls
+from . import looks
+from .kinds import Kind
 
 _TEXTURE_PX = 160
 _WHITE, _BLACK = (0.93, 0.93, 0.92), (0.05, 0.05, 0.06)

@@ -6,15 +6,15 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from .. import mesh_bend as bends
-from .. import mesh_forms as forms
-from ..kinds import Kind
-from ..mesh import Mesh
+from .. import shapes
 from ..scene import Material
-from ..shapes import Solid
-from ..texture import Color
+from ..shapes import Solid, forms
+from ..shapes import bend as bends
+from ..shapes import mesh as meshes
+from ..shapes.mesh import Mesh
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 
 Profile = list[tuple[float, float]]
 _SEGMENTS = 24

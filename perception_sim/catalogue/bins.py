@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks
-from ..assembly import Assembly, Block, Disc, Part, Rod
-from ..kinds import Kind
 from ..scene import Material
 from ..shapes import Shape
-from ..texture import Color
-from ..turned import Profile, Turned, dome
+from ..shapes.assembly import Assembly, Block, Disc, Part, Rod
+from ..shapes.turned import Profile, Turned, dome
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 
 _BLACK: Color = (0.07, 0.07, 0.07)
 _STEEL: Color = (0.68, 0.69, 0.7)

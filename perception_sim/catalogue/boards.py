@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks
-from .. import mesh_many as many
-from ..mesh import Mesh
 from ..scene import Material
-from ..texture import Color
+from ..shapes import many
+from ..shapes.mesh import Mesh
+from ..textures import Color
+from . import looks
 
 Board = tuple[tuple[float, float, float], tuple[float, float, float], float]
 """Middle and half sizes of a board in metres, and its turn about z in radians."""

@@ -6,9 +6,9 @@ shoe to the ankle (toes along x).
 
 from __future__ import annotations
 
-from .. import mesh as meshes
-from .. import mesh_forms as forms
-from ..mesh import Mesh
+from ..shapes import forms
+from ..shapes import mesh as meshes
+from ..shapes.mesh import Mesh
 
 _CROWN = (0.002, 0.0, 0.425)
 

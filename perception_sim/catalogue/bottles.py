@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks
-from .. import mesh_bend as bends
-from ..kinds import Kind
 from ..scene import Material
 from ..shapes import Shape
-from ..turned import Profile, Turned
+from ..shapes import bend as bends
+from ..shapes.turned import Profile, Turned
+from . import looks
+from .kinds import Kind
 from .packaging import BRIGHT, STEEL, Packed, Palette, brand
 
 

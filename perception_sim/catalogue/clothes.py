@@ -6,10 +6,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks
-from ..mesh import Mesh
 from ..scene import Material
-from ..texture import Color
+from ..shapes.mesh import Mesh
+from ..textures import Color
+from . import looks
 
 
 def spread(mesh: Mesh) -> Mesh:

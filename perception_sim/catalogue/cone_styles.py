@@ -11,8 +11,8 @@ import dataclasses
 
 import numpy as np
 
-from .. import mesh_bend as bends
-from ..texture import Color
+from ..shapes import bend as bends
+from ..textures import Color
 
 Span = tuple[float, float]
 

@@ -6,12 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from ..kinds import Kind
+from .. import shapes
 from ..scene import Material
 from ..shapes import Solid
-from ..texture import Color
+from ..textures import Color
+from . import looks
 from .boards import Board, board_mesh, row, timber
+from .kinds import Kind
 
 
 @dataclasses.dataclass(frozen=True)

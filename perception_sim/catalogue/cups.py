@@ -6,12 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from ..kinds import Kind
+from .. import shapes
 from ..scene import Material
 from ..shapes import Shape, Solid
-from ..turned import Profile, Turned
+from ..shapes import mesh as meshes
+from ..shapes.turned import Profile, Turned
+from . import looks
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, WHITE, Packed, brand
 
 

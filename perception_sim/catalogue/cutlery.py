@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks
-from ..flatware import Flatware, Strip
-from ..kinds import Kind
 from ..scene import Material
 from ..shapes import Shape
-from ..texture import Color
+from ..shapes.flatware import Flatware, Strip
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, STEEL
 
 _WOOD: Color = (0.62, 0.42, 0.24)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..flatware import Flatware, Plate, Tube
-from ..flatware import Part as FlatPart
-from ..mesh_forms import circle
+from ..shapes.flatware import Flatware, Plate, Tube
+from ..shapes.flatware import Part as FlatPart
+from ..shapes.forms import circle
 
 
 def _ring_path(

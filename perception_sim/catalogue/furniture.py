@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks
-from ..assembly import Assembly, Block, Disc, Part, Rod
-from ..kinds import Kind
 from ..scene import Material
 from ..shapes import Shape
-from ..texture import Color
+from ..shapes.assembly import Assembly, Block, Disc, Part, Rod
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 
 
 def _chair(size: float, rng: np.random.Generator) -> Assembly:

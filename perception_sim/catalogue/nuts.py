@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks, texture_organic  # noqa: F401  (its patterns join those of `texture`)
-from ..grown import Grown, Relief, Stalk, oval
-from ..kinds import Kind
 from ..scene import Material
 from ..shapes import Shape
-from ..texture import Color
+from ..shapes.grown import Grown, Relief, Stalk, oval
+from ..textures import Color
+from ..textures import organic as texture_organic  # noqa: F401  (its patterns join those of `texture`)
+from . import looks
+from .kinds import Kind
 
 _RINGS, _SEGMENTS = 26, 34
 _TEXTURE_PX = 112

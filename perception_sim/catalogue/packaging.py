@@ -6,11 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, texture_pack  # noqa: F401  (its patterns join those of `texture`)
-from ..mesh import Mesh
 from ..scene import Material
-from ..texture import Color
-from ..turned import Profile, Turned
+from ..shapes.mesh import Mesh
+from ..shapes.turned import Profile, Turned
+from ..textures import Color
+from ..textures import packs as texture_pack  # noqa: F401  (its patterns join those of `texture`)
+from . import looks
 
 Palette = tuple[tuple[float, Color], ...]
 WHITE: Color = (0.93, 0.93, 0.91)

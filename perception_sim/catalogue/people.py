@@ -10,15 +10,13 @@ import dataclasses
 
 import numpy as np
 
-from .. import mesh as meshes
-from .. import mesh_forms as forms
-from .. import mesh_many as many
 from .. import shapes
-from ..kinds import Kind
-from ..mesh import Mesh
 from ..scene import Material
-from ..shapes import Collider, Solid
+from ..shapes import Collider, Solid, forms, many
+from ..shapes import mesh as meshes
+from ..shapes.mesh import Mesh
 from . import bodies, clothes
+from .kinds import Kind
 
 _TORSO = np.array(  # height above the hip, half width, half depth; shares of the body's height
     [[-0.055, 0.0, 0.0], [-0.05, 0.06, 0.045], [0.0, 0.092, 0.066], [0.07, 0.088, 0.062], [0.11, 0.082, 0.058],

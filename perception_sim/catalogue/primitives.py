@@ -9,10 +9,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import mesh as meshes
 from .. import shapes
-from ..kinds import Kind
 from ..shapes import Solid
+from ..shapes import mesh as meshes
+from .kinds import Kind
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,14 +6,14 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from .. import mesh_forms as forms
-from ..kinds import Kind
-from ..mesh import Mesh
+from .. import shapes
 from ..scene import Material
-from ..shapes import Solid
-from ..texture import Color
+from ..shapes import Solid, forms
+from ..shapes import mesh as meshes
+from ..shapes.mesh import Mesh
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, STEEL, WHITE, brand
 
 

@@ -6,12 +6,12 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from .. import mesh_forms as forms
-from ..kinds import Kind
+from .. import shapes
 from ..scene import Material
-from ..shapes import Solid
+from ..shapes import Solid, forms
+from ..shapes import mesh as meshes
+from . import looks
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, WHITE
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .. import looks
-from .. import mesh_forms as forms
-from ..assembly import Assembly, Block, Disc, Part, Plate, Rod
-from ..kinds import Kind
 from ..scene import Material
-from ..shapes import Shape
-from ..texture import Color
+from ..shapes import Shape, forms
+from ..shapes.assembly import Assembly, Block, Disc, Part, Plate, Rod
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 
 _Outline = tuple[tuple[float, float], ...]
 

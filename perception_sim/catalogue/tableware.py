@@ -6,13 +6,14 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from ..kinds import Kind
+from .. import shapes
 from ..scene import Material
 from ..shapes import Shape, Solid
-from ..texture import Color
-from ..turned import Profile, Turned
+from ..shapes import mesh as meshes
+from ..shapes.turned import Profile, Turned
+from ..textures import Color
+from . import looks
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, STEEL, WHITE
 
 _CHINA = ((3.0, WHITE), *BRIGHT, (0.3, (0.55, 0.6, 0.62)), (0.3, (0.75, 0.62, 0.48)), (0.2, (0.2, 0.3, 0.35)))

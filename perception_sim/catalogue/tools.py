@@ -6,15 +6,16 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from ..assembly import Assembly, Block, Disc, Part, Rod
-from ..flatware import Flatware, Tube
-from ..kinds import Kind
+from .. import shapes
 from ..scene import Material
 from ..shapes import Shape, Solid
-from ..texture import Color
+from ..shapes import mesh as meshes
+from ..shapes.assembly import Assembly, Block, Disc, Part, Rod
+from ..shapes.flatware import Flatware, Tube
+from ..textures import Color
+from . import looks
 from .flat_tools import pliers, scissors, wrench
+from .kinds import Kind
 from .packaging import BLACK, BRIGHT, STEEL
 
 _GRIPS = ((0.35, (0.8, 0.08, 0.06)), (0.3, BLACK), (0.25, (0.95, 0.75, 0.08)), *BRIGHT)

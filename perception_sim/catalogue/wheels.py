@@ -6,13 +6,13 @@ import dataclasses
 
 import numpy as np
 
-from .. import looks, shapes
-from .. import mesh as meshes
-from .. import mesh_forms as forms
-from ..kinds import Kind
-from ..mesh import Mesh
+from .. import shapes
 from ..scene import Material
-from ..shapes import Solid
+from ..shapes import Solid, forms
+from ..shapes import mesh as meshes
+from ..shapes.mesh import Mesh
+from . import looks
+from .kinds import Kind
 
 _SEGMENTS = 22
 

@@ -88,7 +88,7 @@ def _fewer(corners: np.ndarray) -> np.ndarray:
 def _decomposed(vertices: np.ndarray, faces: np.ndarray, most: int, concavity: float) -> tuple[list[np.ndarray], str]:
     """The pieces that a child process found, or none and why."""
     # Here, because it brings MuJoCo, which the child process has no need of.
-    from ..pool import search_path
+    from ..generation.pool import search_path
 
     sent = io.BytesIO()
     np.savez(sent, vertices=vertices, faces=faces, most=most, concavity=concavity)

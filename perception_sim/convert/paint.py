@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from ..physical import encoded
+from ..rendering.physical import encoded
 from .soup import Paint
 
 LONGEST_PX = 1024

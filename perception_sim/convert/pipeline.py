@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..mesh import Mesh
+from ..shapes.mesh import Mesh
 from . import clean, hulls, simplify, source, surface
 from .soup import Paint, Soup
 

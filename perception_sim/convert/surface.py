@@ -7,7 +7,7 @@ import dataclasses
 import cv2
 import numpy as np
 
-from ..mesh import Mesh
+from ..shapes.mesh import Mesh
 from .libraries import need
 from .soup import Paint, Soup, doubled_areas
 

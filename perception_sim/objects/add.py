@@ -17,8 +17,8 @@ from perception_common.errors import UserError
 from ..convert.hulls import volume
 from ..convert.paint import LONGEST_PX
 from ..convert.pipeline import Converted, Limits, convert, read_centred
-from ..mesh import Mesh
 from ..params import UNITS, AddObjectParams, ObjectParams
+from ..shapes.mesh import Mesh
 from . import folder as folders
 from . import library
 

@@ -23,10 +23,10 @@ from perception_common.errors import UserError
 from perception_common.params import build, load_yaml, specs
 
 from .. import shapes
-from ..mesh import Mesh
-from ..mesh_forms import cloud
 from ..params import ObjectParams
 from ..shapes import Solid
+from ..shapes.forms import cloud
+from ..shapes.mesh import Mesh
 
 FORMAT = 1
 YAML, MESH, TEXTURES, PREVIEW = "object.yaml", "mesh.npz", "textures", "preview.png"

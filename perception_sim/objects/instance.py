@@ -10,13 +10,15 @@ import numpy as np
 
 from perception_common.errors import UserError
 
-from .. import looks, shapes, texture_image
-from ..mesh_forms import cloud, scaled
+from .. import shapes
+from ..catalogue import looks
 from ..params import ObjectParams
 from ..randomize import Chance, Choice, Color
 from ..scene import Material
 from ..shapes import Shape, Solid
-from ..texture import GENERAL, Texture
+from ..shapes.forms import cloud, scaled
+from ..textures import GENERAL, Texture
+from ..textures import picture as texture_image
 from . import folder as folders
 
 _KEPT = 32
@@ -59,7 +61,7 @@ def _solid(folder: str, sha256: str) -> Solid:
 
 @dataclasses.dataclass(frozen=True)
 class Sampler:
-    """Draws instances of an object: `kinds.Kind.sample`."""
+    """Draws instances of an object: `catalogue.kinds.Kind.sample`."""
 
     folder: str
     sha256: str
@@ -73,7 +75,7 @@ class Sampler:
 
 @dataclasses.dataclass(frozen=True)
 class Dresser:
-    """Draws what an instance wears: `kinds.Kind.dress`."""
+    """Draws what an instance wears: `catalogue.kinds.Kind.dress`."""
 
     folder: str
     params: ObjectParams

@@ -11,9 +11,9 @@ from perception_common import durable
 from perception_common.errors import UserError, did_you_mean
 
 from ..catalogue import KINDS
-from ..distractors import DISTRACTORS
-from ..kinds import Kind
-from ..lookalikes import LOOKALIKES
+from ..catalogue.distractors import DISTRACTORS
+from ..catalogue.kinds import Kind
+from ..catalogue.lookalikes import LOOKALIKES
 from ..params import ObjectParams
 from . import folder as folders
 from .instance import Dresser, Sampler

@@ -9,16 +9,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from .. import looks
 from ..camera import View, orbit
-from ..kinds import Kind
-from ..mesh import Mesh
-from ..render import ClassicRenderer
+from ..catalogue import looks
+from ..catalogue.kinds import Kind
+from ..rendering.classic import ClassicRenderer
 from ..sampling import viewing_distance
 from ..scene import Light, Material, Scene, Stage, Thing
 from ..shapes import Shape, Solid, built
+from ..shapes.mesh import Mesh
 from ..sheet import color_of
-from ..texture import Texture
+from ..textures import Texture
 from ..world import World, compile_scene, settle
 from . import folder as folders
 

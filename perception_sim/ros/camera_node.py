@@ -17,9 +17,9 @@ from perception_common.ros.diagnostics import OK, WARN, Diagnostics
 from perception_common.ros.parameters import NodeParameters
 
 from ..live import LiveWorld
-from ..live_clock import SimTime
-from ..live_meter import RateMeter
-from ..live_path import read_mounts
+from ..live.clock import SimTime
+from ..live.meter import RateMeter
+from ..live.path import read_mounts
 from ..params import SimCameraParams
 from .clock import ClockTopic
 from .topics import CameraTopics, Transforms

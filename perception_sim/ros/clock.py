@@ -13,7 +13,7 @@ from rosgraph_msgs.msg import Clock
 
 from perception_common.ros import qos
 
-from ..live_clock import SimTime
+from ..live.clock import SimTime
 
 
 class ClockTopic:

@@ -14,8 +14,8 @@ from perception_common.ros.vision import boxes_3d_to_msg, detections_to_msg, pos
 
 from ..camera import View
 from ..live import Frame
-from ..live_boxes import quaternion
-from ..live_depth import in_millimetres
+from ..live.boxes import quaternion
+from ..live.depth import in_millimetres
 
 
 def picture(frame: Frame, encoding: str, header: Header) -> Image:

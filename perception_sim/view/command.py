@@ -11,8 +11,8 @@ import numpy as np
 
 from perception_common import durable
 from perception_common.errors import UserError
+from perception_sim.generation.progress import Meter
 from perception_sim.params import ViewParams
-from perception_sim.progress import Meter
 from perception_sim.sheet import spread, write_sheet
 
 from .annotations import Dataset, read_dataset

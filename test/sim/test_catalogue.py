@@ -8,7 +8,6 @@ import json
 import numpy as np
 import pytest
 
-from perception_sim import lookalikes_round, lookalikes_street, lookalikes_tapered
 from perception_sim.catalogue import (
     KINDS,
     barrels,
@@ -24,14 +23,17 @@ from perception_sim.catalogue import (
     street,
     wheels,
 )
-from perception_sim.distractors import DISTRACTORS
-from perception_sim.gl import mujoco
-from perception_sim.kinds import Kind
-from perception_sim.lookalikes import LOOKALIKES
-from perception_sim.mesh import Mesh, merge
+from perception_sim.catalogue.distractors import DISTRACTORS
+from perception_sim.catalogue.kinds import Kind
+from perception_sim.catalogue.lookalikes import LOOKALIKES
+from perception_sim.catalogue.lookalikes import rounds as lookalikes_round
+from perception_sim.catalogue.lookalikes import street as lookalikes_street
+from perception_sim.catalogue.lookalikes import tapered as lookalikes_tapered
+from perception_sim.rendering.gl import mujoco
 from perception_sim.scene import Light, Material, Scene, Stage, Thing
 from perception_sim.shapes import Collider, Solid
-from perception_sim.texture import PATTERNS, Texture, paint
+from perception_sim.shapes.mesh import Mesh, merge
+from perception_sim.textures import PATTERNS, Texture, paint
 from perception_sim.world import compile_scene, settle
 
 LOOK_ALIKES = (lookalikes_round, lookalikes_street, lookalikes_tapered)

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from perception_sim.catalogue import KINDS, bottles, cups, cutlery, goods, nuts, printed, shoes, tableware, tools
-from perception_sim.gl import mujoco
-from perception_sim.kinds import Kind
-from perception_sim.lookalikes import LOOKALIKES
-from perception_sim.lookalikes_fruit import KINDS as FRUIT
+from perception_sim.catalogue.kinds import Kind
+from perception_sim.catalogue.lookalikes import LOOKALIKES
+from perception_sim.catalogue.lookalikes.fruit import KINDS as FRUIT
+from perception_sim.rendering.gl import mujoco
 from perception_sim.scene import Light, Material, Scene, Stage, Thing
 from perception_sim.shapes import Solid, built
-from perception_sim.texture import PATTERNS, Texture, paint
+from perception_sim.textures import PATTERNS, Texture, paint
 from perception_sim.world import World, compile_scene, settle
 
 _FAMILIES = (bottles, cups, cutlery, goods, nuts, printed, shoes, tableware, tools)

@@ -24,7 +24,7 @@ from pycocotools.coco import COCO
 from worlds import tree
 
 from perception_common.errors import UserError
-from perception_sim.generate import generate
+from perception_sim.generation.generate import generate
 from perception_sim.params import GenerateParams
 
 SMALL = GenerateParams(preset="demo", images=22, views_per_scene=3, seed=5, workers=1)

@@ -11,17 +11,7 @@ import numpy as np
 import pytest
 
 from perception_common.errors import UserError
-from perception_sim.lens import (
-    Lens,
-    Pinhole,
-    distort,
-    plane,
-    source_for,
-    tables,
-    undistort,
-    warp_labels,
-    warp_picture,
-)
+from perception_sim.lens import Lens, Pinhole, distort, plane, source_for, tables, undistort, warp_labels, warp_picture
 
 W, H = 160, 120
 LENSES = {

@@ -15,11 +15,11 @@ from perception_common.errors import UserError
 from perception_sim.annotate import tight_box
 from perception_sim.camera import View
 from perception_sim.live import Frame, LiveWorld
-from perception_sim.live_boxes import Box3D
-from perception_sim.live_clock import SimTime
-from perception_sim.live_depth import in_millimetres
-from perception_sim.live_meter import RateMeter, StageTimes
-from perception_sim.live_path import Mount, read_mounts
+from perception_sim.live.boxes import Box3D
+from perception_sim.live.clock import SimTime
+from perception_sim.live.depth import in_millimetres
+from perception_sim.live.meter import RateMeter, StageTimes
+from perception_sim.live.path import Mount, read_mounts
 
 TIMES = [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.1, 4.5, 6.2]
 # On the ground under the sky, so that there is something without a distance.

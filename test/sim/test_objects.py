@@ -17,21 +17,21 @@ from perception_common.errors import UserError
 from perception_sim import shapes
 from perception_sim.camera import View
 from perception_sim.catalogue.balls import KINDS as BALLS
+from perception_sim.catalogue.kinds import Kind
 from perception_sim.cli import main
 from perception_sim.convert import hulls
 from perception_sim.convert.pipeline import Converted, Limits, convert, read_centred
 from perception_sim.convert.soup import doubled_areas
-from perception_sim.kinds import Kind
-from perception_sim.mesh import Mesh, lathe
 from perception_sim.objects import folder as folders
 from perception_sim.objects import library
 from perception_sim.objects.add import add_object
 from perception_sim.objects.instance import MeshShape
 from perception_sim.params import AddObjectParams
 from perception_sim.presets import load_preset, parse_preset
-from perception_sim.render import ClassicRenderer
+from perception_sim.rendering.classic import ClassicRenderer
 from perception_sim.scene import Light, Material, Scene, Stage, Thing
-from perception_sim.texture import Texture
+from perception_sim.shapes.mesh import Mesh, lathe
+from perception_sim.textures import Texture
 from perception_sim.world import World, compile_scene, settle
 
 trimesh = pytest.importorskip("trimesh")

@@ -18,10 +18,10 @@ import pytest
 from worlds import tree
 
 from perception_common.errors import UserError
-from perception_sim import cluster
-from perception_sim.generate import generate
+from perception_sim.generation import cluster
+from perception_sim.generation.generate import generate
+from perception_sim.generation.ray_worker import SceneMaker
 from perception_sim.params import GenerateParams
-from perception_sim.ray_worker import SceneMaker
 
 SMALL = GenerateParams(preset="demo", images=20, views_per_scene=2, seed=5, workers=2, width=160, height=120)
 COMMAND = [sys.executable, "-m", "perception_sim", "generate", "--workers", "2", "--images", "20", "--seed", "5"]

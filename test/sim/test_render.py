@@ -13,13 +13,12 @@ import pytest
 from worlds import world_of
 
 from perception_common.errors import UserError
-from perception_sim import skylight
 from perception_sim.camera import View
-from perception_sim.filament import FilamentRenderer, check
-from perception_sim.gl import mujoco
-from perception_sim.physical import encoded, linear
-from perception_sim.render import ClassicRenderer
-from perception_sim.renderers import RENDERERS, open_renderer
+from perception_sim.rendering import RENDERERS, open_renderer, skylight
+from perception_sim.rendering.classic import ClassicRenderer
+from perception_sim.rendering.filament import FilamentRenderer, check
+from perception_sim.rendering.gl import mujoco
+from perception_sim.rendering.physical import encoded, linear
 from perception_sim.world import World
 
 SPHERE, BOX = mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_BOX
@@ -214,7 +213,7 @@ def test_light_from_the_sky() -> None:
 def test_filament_is_refused_in_one_line_where_it_cannot_run() -> None:
     """Without a Vulkan driver Filament aborts; the process that asked for it must not."""
     code = (
-        "from perception_sim.renderers import open_renderer\n"
+        "from perception_sim.rendering import open_renderer\n"
         "try:\n open_renderer('filament', 32, 24)\n"
         "except Exception as error:\n print(repr(error))\n"
     )

@@ -18,14 +18,14 @@ import pytest
 from worlds import tree
 
 from perception_common.errors import UserError
-from perception_sim import coco
 from perception_sim.cli import main
-from perception_sim.dataset import Store
-from perception_sim.generate import generate
-from perception_sim.journal import Journal
-from perception_sim.merge import merge
+from perception_sim.generation import coco
+from perception_sim.generation.dataset import Store
+from perception_sim.generation.generate import generate
+from perception_sim.generation.journal import Journal
+from perception_sim.generation.merge import merge
+from perception_sim.generation.shards import Shard
 from perception_sim.params import GenerateParams, MergeParams
-from perception_sim.shards import Shard
 
 SMALL = GenerateParams(
     preset="demo", images=9, views_per_scene=2, seed=5, workers=1, width=160, height=120, contact_sheet=True

@@ -17,12 +17,12 @@ from perception_common.errors import UserError
 from perception_sim import rle
 from perception_sim.annotate import Annotation
 from perception_sim.composite import Cutout, Placement, before, paste
+from perception_sim.generation.producer import millimetres
 from perception_sim.presets import Labels, Preset, load_preset, parse_preset, preset_names
-from perception_sim.producer import millimetres
-from perception_sim.renderers import open_renderer
+from perception_sim.rendering import open_renderer
+from perception_sim.rendering.viewer import Viewer
 from perception_sim.shot import PASTED, RENDERED, Shot, Studio
 from perception_sim.staging import settled_world
-from perception_sim.viewer import Viewer
 
 _WIDTH, _HEIGHT = 128, 96
 _SCENES, _VIEWS = 26, 8

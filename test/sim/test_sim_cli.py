@@ -79,7 +79,8 @@ def test_view_tells_of_a_missing_image_and_an_unwritable_output(
 
 def test_the_package_needs_neither_torch_nor_ros_nor_the_other_packages() -> None:
     code = (
-        "import sys, perception_sim.cli, perception_sim.generate, perception_sim.live, perception_sim.worker\n"
+        "import sys, perception_sim.cli, perception_sim.live\n"
+        "import perception_sim.generation.generate, perception_sim.generation.worker\n"
         "bad = {'torch', 'torchvision', 'rclpy', 'perception_infer', 'perception_train'} & set(sys.modules)\n"
         "sys.exit(f'imported {bad}' if bad else 0)"
     )

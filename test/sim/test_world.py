@@ -13,11 +13,11 @@ from worlds import world_of
 
 from perception_common.errors import UserError
 from perception_sim.catalogue import KINDS
-from perception_sim.distractors import DISTRACTORS
-from perception_sim.gl import mujoco
+from perception_sim.catalogue.distractors import DISTRACTORS
 from perception_sim.presets import load_preset, preset_names
 from perception_sim.randomize import Chance, Choice, Color, LogUniform, Orientation, Uniform, Whole
-from perception_sim.texture import PATTERNS, Texture, paint
+from perception_sim.rendering.gl import mujoco
+from perception_sim.textures import PATTERNS, Texture, paint
 
 SHAPES = {name: kind.sample for name, kind in {**KINDS, **DISTRACTORS}.items()}
 

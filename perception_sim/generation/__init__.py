@@ -1,0 +1,1 @@
+"""Datasets: scenes made by workers, shards and clusters, and what they leave on disk."""

@@ -1,0 +1,143 @@
+"""One scene of a dataset: its pictures and masks written, its record returned."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from perception_common.errors import UserError
+
+from .. import rle
+from ..annotate import Annotation, Instance
+from ..presets import Preset
+from ..rendering import open_renderer
+from ..rendering.viewer import Viewer
+from ..shot import Shot, Studio, negative_scene
+from ..staging import settled_world
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """What every worker has to know to make any scene of the dataset."""
+
+    output: Path
+    preset: Preset
+    seed: int
+    images: int
+    views_per_scene: int
+    width: int
+    height: int
+    image_format: str
+    jpg_quality: int
+    masks: bool
+    depth: bool = False
+    renderer: str = "classic"
+
+    @property
+    def scenes(self) -> int:
+        """How many scenes the images need."""
+        return -(-self.images // self.views_per_scene)
+
+    def numbers(self, scene: int) -> range:
+        """The numbers of a scene's images."""
+        first = scene * self.views_per_scene
+        return range(first, min(first + self.views_per_scene, self.images))
+
+
+class Producer:
+    """Makes scenes of a plan, one after the other, with one renderer; close it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._viewer = Viewer(plan.width, plan.height, functools.partial(open_renderer, plan.renderer))
+
+    def make(self, scene: int) -> dict[str, Any]:
+        """Write the images and masks of a scene and return its record (JSON values only).
+
+        The record depends on the plan's seed and the scene's number alone.
+        """
+        plan = self.plan
+        rng = np.random.default_rng(np.random.SeedSequence([plan.seed, scene]))
+        negative = negative_scene(plan.preset, rng)
+        world = settled_world(plan.preset, rng, negative, self._viewer.buffer)
+        studio = Studio(world, self._viewer, plan.preset, plan.depth)
+        shots = [self._write(studio.shoot(rng), number) for number in plan.numbers(scene)]
+        return {"scene": scene, "negative": negative, "sampled": world.scene.as_dict(), "shots": shots}
+
+    def close(self) -> None:
+        """Free the renderers."""
+        self._viewer.close()
+
+    def _write(self, shot: Shot, number: int) -> dict[str, Any]:
+        """Write a picture's files; its part of the record."""
+        plan = self.plan
+        name = f"{number:06d}.{plan.image_format}"
+        options = (
+            [cv2.IMWRITE_JPEG_QUALITY, plan.jpg_quality]
+            if plan.image_format == "jpg"
+            else [cv2.IMWRITE_PNG_COMPRESSION, 3]
+        )
+        sizes = {
+            f"images/{name}": _write(plan.output / "images" / name, cv2.cvtColor(shot.rgb, cv2.COLOR_RGB2BGR), options)
+        }
+        if plan.masks:
+            mask = f"{number:06d}.png"
+            sizes[f"masks/{mask}"] = _write(
+                plan.output / "masks" / mask, shot.annotation.mask, [cv2.IMWRITE_PNG_COMPRESSION, 5]
+            )
+        if shot.depth is not None:
+            depth = f"{number:06d}.png"
+            sizes[f"depth/{depth}"] = _write(
+                plan.output / "depth" / depth, millimetres(shot.depth), [cv2.IMWRITE_PNG_COMPRESSION, 1]
+            )
+        return {
+            "number": number,
+            "file_name": name,
+            "sizes": sizes,
+            "view": shot.as_dict(self._viewer),
+            "instances": [_instance_record(instance) for instance in _ordered(shot.annotation)],
+        }
+
+
+def _ordered(annotation: Annotation) -> list[Instance]:
+    return sorted(annotation.instances, key=lambda instance: instance.thing)
+
+
+def _instance_record(instance: Instance) -> dict[str, Any]:
+    x0, y0, x1, y1 = instance.box
+    a0, b0, a1, b1 = instance.amodal
+    return {
+        "category_id": instance.category,
+        "bbox": [x0, y0, x1 - x0, y1 - y0],
+        "area": instance.area,
+        "iscrowd": 0 if instance.labelled else 1,
+        "segmentation": rle.encode(instance.mask),
+        "amodal_bbox": [a0, b0, a1 - a0, b1 - b0],
+        "occlusion": round(instance.occlusion, 4),
+        "truncation": round(instance.truncation, 4),
+        "thing": instance.thing,
+    }
+
+
+def millimetres(depth: np.ndarray) -> np.ndarray:
+    """Depth in metres as uint16 millimetres, as depth cameras give it (REP 118): 0 is unknown, 65535 the farthest."""
+    return np.clip(depth * 1000.0 + 0.5, 0.0, 65535.0).astype(np.uint16)
+
+
+def _write(path: Path, picture: np.ndarray, options: list[int]) -> int:
+    """Encode by the name's ending and write; the number of bytes."""
+    done, data = cv2.imencode(path.suffix, picture, options)
+    if not done:
+        raise RuntimeError(f"OpenCV could not encode {path}")
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise UserError(
+            f"cannot write: {error.strerror}", where=path, fix="choose a directory that is writable and has room"
+        ) from error
+    return int(data.size)

@@ -1,0 +1,175 @@
+"""Live scenes built ahead in a process of their own.
+
+So building takes no time from rendering (in a thread it would hold Python's lock), and can be given up at any moment.
+The process is started as ``python -m perception_sim.live.builder``; it reads and writes pickles, and ends when its
+input ends, so it never outlives the process that started it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import traceback
+from collections import Counter
+from concurrent.futures import Future
+from typing import IO, Any
+
+from perception_common.errors import UserError
+
+from ..generation.pool import search_path
+from .scenes import Episode, Setup, build_episode
+
+_NICE = 5
+"""Rendering comes first where the two share a core."""
+
+
+class Builder:
+    """Builds the scenes of a setup, one after the other; close it.
+
+    A process that ends unexpectedly is replaced, and its scenes are built again, but each of them only once.
+    """
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._lock = threading.Lock()
+        self._futures: dict[int, Future[Episode]] = {}
+        self._ended: Counter[int] = Counter()
+        self._closed = False
+        self._process = self._start()
+        self._reader = threading.Thread(target=self._read, name="next-scene", daemon=True)
+        self._reader.start()
+
+    def order(self, scene: int) -> Future[Episode]:
+        """The scene of that number, now or later; it is built once, and kept until `forget`.
+
+        Its exception is a `UserError` when scenes cannot be built for a reason that a user can mend.
+        """
+        with self._lock:
+            if scene not in self._futures:
+                self._futures[scene] = Future()
+                _send(self._process, scene)
+            return self._futures[scene]
+
+    def forget(self, keep: set[int]) -> None:
+        """Drop all finished scenes but those."""
+        with self._lock:
+            self._futures = {n: future for n, future in self._futures.items() if n in keep or not future.done()}
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        with self._lock:
+            self._closed = True
+            self._process.kill()
+        self._reader.join()
+        _end(self._process)
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, "PYTHONPATH": search_path()}
+        # In a session of its own, Ctrl-C does not reach it: we end it.
+        process = subprocess.Popen(
+            [sys.executable, "-m", "perception_sim.live.builder"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
+        )  # fmt: skip
+        _send(process, self._setup)
+        return process
+
+    def _read(self) -> None:
+        while True:
+            try:
+                scene, answer = pickle.load(_pipe(self._process.stdout))  # noqa: S301 - what our own process wrote
+            except Exception:  # the answer ends early, or cannot be read for any other reason
+                if not self._replace():
+                    return
+                continue
+            with self._lock:
+                future = self._futures[scene]
+            if isinstance(answer, BaseException):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    def _replace(self) -> bool:
+        """A new process in place of one that ended; False when there is to be none."""
+        with self._lock:
+            if self._closed:
+                return False
+            status = _end(self._process)
+            waiting = [n for n, future in self._futures.items() if not future.done()]
+            for scene in waiting[:1]:
+                self._ended[scene] += 1
+                if self._ended[scene] > 1:
+                    failed = self._futures[scene]
+                    failed.set_exception(_given_up(self._setup, scene, status))
+                    return False
+            self._process = self._start()
+            for scene in waiting:
+                _send(self._process, scene)
+            return True
+
+
+def _given_up(setup: Setup, scene: int, status: int) -> UserError:
+    return UserError(
+        f"scene {scene} of preset '{setup.preset.name}', seed {setup.seed}, ended two processes (status {status})",
+        fix="if memory ran short, take smaller pictures or fewer objects; else report it with preset, scene and seed",
+    )
+
+
+def _send(process: subprocess.Popen[bytes], value: Any) -> None:
+    # A process that has gone is noticed by the end of its output.
+    with contextlib.suppress(BrokenPipeError):
+        pickle.dump(value, _pipe(process.stdin), pickle.HIGHEST_PROTOCOL)
+        _pipe(process.stdin).flush()
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """The exit status of a process that is not needed any more."""
+    process.kill()
+    status = process.wait()
+    for pipe in (process.stdin, process.stdout):
+        # Unsent orders cannot be flushed any more.
+        with contextlib.suppress(BrokenPipeError):
+            _pipe(pipe).close()
+    return status
+
+
+def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
+    """The process's end of a pipe, which is always there because we asked for it."""
+    if pipe is None:
+        raise RuntimeError("the process was started without pipes")
+    return pipe
+
+
+def _answer(setup: Setup, scene: int) -> bytes:
+    """A pickle of the scene's number, and the scene or what went wrong."""
+    try:
+        built: Episode | Exception = build_episode(setup, scene)
+    except UserError as error:
+        built = error
+    except Exception:
+        built = RuntimeError(f"scene {scene} could not be built:\n{traceback.format_exc()}")
+    return pickle.dumps((scene, built), pickle.HIGHEST_PROTOCOL)
+
+
+def main() -> int:
+    """Serve until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not end up among the answers
+    os.nice(_NICE)
+    orders = sys.stdin.buffer
+    try:
+        setup = pickle.load(orders)  # noqa: S301 - from the process that started us
+        while True:
+            answers.write(_answer(setup, pickle.load(orders)))  # noqa: S301
+            answers.flush()
+    except EOFError:
+        return 0
+    except BrokenPipeError:
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,203 @@
+"""How a camera with a lens sees a world: renders are drawn without distortion, and bent together with their labels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import OrderedDict
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from .. import lens as lenses
+from ..camera import View
+from ..lens import CameraModel, Lens, Pinhole
+from ..world import NO_THING, World
+from . import Geometry, Renderer
+
+Box = tuple[float, float, float, float]
+_DENSITY = {"plumb_bob": 1.0, "equidistant": 0.7}
+_ROUND_PX = 32
+_KEPT = 3
+
+
+@dataclasses.dataclass(frozen=True)
+class Alone:
+    """A thing with nothing before it: its pixels in the image and altogether, and its box, which may leave the image.
+
+    What lies more than half an image away from the image is not counted.
+    """
+
+    inside: int
+    whole: int
+    box: Box
+
+
+class Viewer:
+    """Sees one world at a time in images of one size, through any lens; close it.
+
+    Renderers for lenses are opened when they are first needed, and the last few are kept.
+    """
+
+    def __init__(self, width: int, height: int, opened: Callable[[int, int], Renderer]) -> None:
+        self.width, self.height, self._open = width, height, opened
+        self.plain = opened(width, height)
+        self._wide: OrderedDict[tuple[int, int], Renderer] = OrderedDict()
+        self._world: World | None = None
+        self._current: set[tuple[int, int]] = set()
+
+    @property
+    def buffer(self) -> tuple[int, int]:
+        """The largest render (width, height) that a world has to be compiled for."""
+        return self.plain.buffer
+
+    def load(self, world: World) -> None:
+        """Make ``world`` the one that is seen."""
+        self._world = world
+        self._current.clear()
+        self.plain.load(world)
+
+    def rgb(self, view: View) -> np.ndarray:
+        """The picture, uint8 RGB [H, W, 3]."""
+        if view.lens is None:
+            return self.plain.rgb(view)
+        source, renderer = self._source(view.lens)
+        return lenses.warp_picture(renderer.rgb(_straight(view, source)), self._tables(view.lens, source))
+
+    def geometry(self, view: View) -> Geometry:
+        """Things and depth of every pixel."""
+        if view.lens is None:
+            return self.plain.geometry(view)
+        source, renderer = self._source(view.lens)
+        found, by = renderer.geometry(_straight(view, source)), self._tables(view.lens, source)
+        return Geometry(lenses.warp_labels(found.things, by, NO_THING), lenses.warp_labels(found.depth, by, 0.0))
+
+    def things(self, view: View) -> np.ndarray:
+        """Which thing each pixel shows, int16 [H, W]: an index into the scene's things, or -1."""
+        return self.geometry(view).things
+
+    def project(self, view: View, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pixels float64 [2, N] and depth in metres [N] of world ``points`` [N, 3], which may lie outside the image."""
+        if view.lens is None:
+            return view.project(points, self.width, self.height)
+        source = self._pinhole(view.lens)
+        uv, depth = _straight(view, source).project(points, source.width, source.height)
+        return lenses.distort(uv.T, view.lens, source).T, depth
+
+    def box(self, view: View, points: np.ndarray) -> Box:
+        """The box around projected ``points`` [N, 3]."""
+        uv, _ = self.project(view, points)
+        (x0, y0), (x1, y1) = uv.min(1), uv.max(1)
+        return float(x0), float(y0), float(x1), float(y1)
+
+    def alone(self, view: View, thing: int, points: np.ndarray) -> Alone:
+        """What a thing of vertices ``points`` [N, 3] would cover with nothing before it."""
+        if view.lens is None:
+            return _alone(self.plain, view, thing, points)[0]
+        source, renderer = self._source(view.lens)
+        straight, (mask, corner) = _alone(renderer, _straight(view, source), thing, points)
+        if not straight.whole:
+            return straight
+        frame = np.zeros((source.height, source.width), np.uint8)
+        x0, y0 = max(corner[0], 0), max(corner[1], 0)
+        part = mask[y0 - corner[1] : source.height - corner[1], x0 - corner[0] : source.width - corner[0]]
+        frame[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
+        by = self._tables(view.lens, source)
+        inside = int(np.count_nonzero(lenses.warp_labels(frame, by, 0)))
+        covered = int(np.count_nonzero(frame & _covered(view.lens, source, self.width, self.height)))
+        # The lens magnifies differently where the image is and outside; the thing's own middle stands for both.
+        whole = round(inside * straight.whole / covered) if covered else straight.whole
+        outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+        rim = np.concatenate(outlines).reshape(-1, 2) + np.array(corner)
+        corners = np.concatenate([rim + np.array(step) for step in ((0, 0), (1, 0), (0, 1), (1, 1))])
+        bent = lenses.distort(corners.astype(float), view.lens, source)
+        (left, top), (right, bottom) = bent.min(0).tolist(), bent.max(0).tolist()
+        return Alone(inside, max(whole, inside), (left, top, right, bottom))
+
+    def model(self, view: View) -> CameraModel:
+        """The fields of a view's CameraInfo."""
+        lens = view.lens
+        if lens is None:
+            k = view.intrinsics(self.width, self.height)
+            lens = Lens(fx=float(k[0, 0]), fy=float(k[1, 1]), cx=float(k[0, 2]), cy=float(k[1, 2]))
+        return lens.camera_model()
+
+    def close(self) -> None:
+        """Free every renderer."""
+        for renderer in (self.plain, *self._wide.values()):
+            renderer.close()
+
+    def __enter__(self) -> Viewer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _pinhole(self, lens: Lens) -> Pinhole:
+        return source_of(lens, self.width, self.height)
+
+    def _tables(self, lens: Lens, source: Pinhole) -> lenses.Tables:
+        return lenses.tables(lens, self.width, self.height, source)
+
+    def _source(self, lens: Lens) -> tuple[Pinhole, Renderer]:
+        """The undistorted render for a lens, and a renderer of its size that has the world."""
+        source = self._pinhole(lens)
+        size = (source.width, source.height)
+        if size not in self._wide:
+            while len(self._wide) >= _KEPT:
+                oldest, renderer = self._wide.popitem(last=False)
+                self._current.discard(oldest)
+                renderer.close()
+            self._wide[size] = self._open(*size)
+        self._wide.move_to_end(size)
+        if size not in self._current and self._world is not None:
+            self._wide[size].load(self._world)
+            self._current.add(size)
+        return source, self._wide[size]
+
+
+def source_of(lens: Lens, width: int, height: int) -> Pinhole:
+    """The render for a lens, its sides rounded up so that lenses share renderers.
+
+    Raises:
+        UserError: the lens cannot be drawn (`lens.source_for`).
+
+    """
+    least = lenses.source_for(lens, width, height, _DENSITY.get(lens.model, 1.0))
+    sides = [-(-side // _ROUND_PX) * _ROUND_PX for side in (least.width, least.height)]
+    return Pinhole(sides[0], sides[1], least.focal)
+
+
+def _straight(view: View, source: Pinhole) -> View:
+    """The view without its lens that covers what the lens sees."""
+    return dataclasses.replace(view, fovy=source.fovy, lens=None)
+
+
+def _alone(
+    renderer: Renderer, view: View, thing: int, points: np.ndarray
+) -> tuple[Alone, tuple[np.ndarray, tuple[int, int]]]:
+    """What a thing covers in a pinhole's image, its mask, and the pixel that is the mask's corner."""
+    width, height = renderer.width, renderer.height
+    uv, _ = view.project(points, width, height)
+    low = np.clip(np.floor(uv.min(1)) - 1, (-(width // 2), -(height // 2)), (width, height)).astype(int)
+    high = np.clip(np.ceil(uv.max(1)) + 1, (0, 0), (width + width // 2, height + height // 2)).astype(int)
+    high = np.maximum(high, low + 1)
+    (x0, y0), (x1, y1) = low.tolist(), high.tolist()
+    mask = renderer.alone(view, thing, (x0, y0, x1, y1))
+    inside = mask[max(-y0, 0) : max(height - y0, 0), max(-x0, 0) : max(width - x0, 0)]
+    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+    box = (0.0, 0.0, 0.0, 0.0)
+    if len(columns):
+        box = (
+            float(columns[0] + x0), float(rows[0] + y0), float(columns[-1] + 1 + x0), float(rows[-1] + 1 + y0),
+        )  # fmt: skip
+    return Alone(int(np.count_nonzero(inside)), int(np.count_nonzero(mask)), box), (mask, (x0, y0))
+
+
+def _covered(lens: Lens, source: Pinhole, width: int, height: int) -> np.ndarray:
+    """Which pixels of the render are seen in the image, uint8 [h, w]: those whose middle falls into it."""
+    rows, columns = np.mgrid[0 : source.height, 0 : source.width]
+    places = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], 1)
+    x, y = lenses.distort(places, lens, source).T
+    seen = (x >= 0.0) & (x <= width) & (y >= 0.0) & (y <= height)
+    return seen.reshape(source.height, source.width).astype(np.uint8)

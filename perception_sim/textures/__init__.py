@@ -1,0 +1,150 @@
+"""Procedural textures: a texture is a few numbers, and `paint` turns them into pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from . import photographs
+from . import picture as texture_image
+
+Color = tuple[float, float, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class Texture:
+    """What a surface looks like.
+
+    ``pattern`` is a key of `PATTERNS`; ``colors`` are two or more RGB colours in 0..1; ``scale`` is how
+    many times the pattern repeats over the tile; ``angle`` (radians) turns it; ``contrast`` in 0..1 fades
+    the other colours into the first; ``seed`` fixes what is random in it; ``size`` is the tile in pixels.
+    With a ``file`` the tile is a square of that photograph, and nothing else but ``seed`` and ``size`` counts;
+    but with the pattern `texture_image.PATTERN` it is the whole file as it is laid out for a mesh, its hue
+    turned by ``angle`` and its channels times the one of ``colors``.
+    """
+
+    pattern: str
+    colors: tuple[Color, ...]
+    scale: float
+    angle: float
+    contrast: float
+    seed: int
+    size: int
+    file: str = ""
+
+
+def paint(texture: Texture) -> np.ndarray:
+    """The tile, uint8 RGB [size, size, 3]."""
+    rng = np.random.default_rng(texture.seed)
+    if texture.pattern == texture_image.PATTERN:
+        return texture_image.paint(texture.file, texture.size, texture.colors[0], texture.angle)
+    if texture.file:
+        return photographs.tile(texture.file, texture.size, rng)
+    axis = (np.arange(texture.size, dtype=np.float32) + 0.5) / texture.size
+    x, y = np.meshgrid(axis, axis)
+    cos, sin = np.cos(texture.angle), np.sin(texture.angle)
+    u, v = (x * cos + y * sin).astype(np.float32), (y * cos - x * sin).astype(np.float32)
+    weight = PATTERNS[texture.pattern](u, v, texture, rng)
+    return _blend(np.asarray(texture.colors, np.float32), weight, texture.contrast)
+
+
+def _blend(colors: np.ndarray, weight: np.ndarray, contrast: float) -> np.ndarray:
+    """Pixels between neighbouring colours: weight 0 is the first, 1 the second, 2 the third, and so on."""
+    faded = colors[0] + (colors - colors[0]) * contrast
+    place = np.clip(weight, 0.0, len(colors) - 1.0)
+    low = np.minimum(place.astype(np.intp), len(colors) - 2)
+    part = (place - low)[..., None].astype(np.float32)
+    return (np.clip(faded[low] * (1.0 - part) + faded[low + 1] * part, 0.0, 1.0) * 255.0 + 0.5).astype(np.uint8)
+
+
+def noise(rng: np.random.Generator, size: int, cells: int, octaves: int = 4) -> np.ndarray:
+    """Smooth noise that tiles, float32 [size, size] in about 0..1, ``cells`` bumps across in its lowest octave."""
+    total, amplitude, weight = np.zeros((size, size), np.float32), 1.0, 0.0
+    for octave in range(octaves):
+        count = min(cells << octave, size)
+        grid = np.pad(rng.random((count, count), np.float32), 2, mode="wrap")
+        step = size / count
+        wide = cv2.resize(grid, (round(size + 4 * step), round(size + 4 * step)), interpolation=cv2.INTER_CUBIC)
+        start = round(2 * step)
+        total += amplitude * wide[start : start + size, start : start + size]
+        weight += amplitude
+        amplitude *= 0.55
+    total /= weight
+    return np.clip((total - 0.5) * 1.8 + 0.5, 0.0, 1.0)
+
+
+def _plain(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    return 0.25 * noise(rng, texture.size, 2, 2)
+
+
+def _noise(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    return noise(rng, texture.size, max(1, round(texture.scale)))
+
+
+def _speckle(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    grain = rng.random((texture.size, texture.size), np.float32)
+    return 0.6 * (cv2.GaussianBlur(grain, (3, 3), 0) > 0.6) + 0.4 * noise(rng, texture.size, 2, 2)
+
+
+def _stripes(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    share = rng.uniform(0.25, 0.75)
+    phase = np.mod(u * texture.scale, 1.0)
+    return np.clip((share / 2 - np.abs(phase - 0.5)) * 14.0 + 0.5, 0.0, 1.0)
+
+
+def _checker(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    return np.mod(np.floor(u * texture.scale) + np.floor(v * texture.scale), 2.0)
+
+
+def _tiles(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    joint = rng.uniform(0.03, 0.1)
+    a, b = np.mod(u * texture.scale, 1.0), np.mod(v * texture.scale, 1.0)
+    return np.where((a < joint) | (b < joint), 1.0, 0.35 * noise(rng, texture.size, 3, 3))
+
+
+def _gradient(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    # There and back again, so that the tile repeats without an edge when it is not turned.
+    return np.abs(np.mod(u + rng.uniform(), 1.0) * 2.0 - 1.0)
+
+
+def _wood(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    bend = noise(rng, texture.size, 2, 3)
+    grain = cv2.GaussianBlur(rng.random((texture.size, texture.size), np.float32), (0, 0), 0.4, sigmaY=6.0)
+    rings = 0.5 + 0.5 * np.sin(2.0 * np.pi * (u * texture.scale + 1.4 * bend))
+    return 0.7 * rings + 1.2 * (grain - 0.5) + 0.15
+
+
+def _marble(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    veins = np.sin(np.pi * (u * texture.scale + 4.0 * noise(rng, texture.size, 2, 5)))
+    return (1.0 - np.abs(veins)) ** 2
+
+
+def _dots(u: np.ndarray, v: np.ndarray, texture: Texture, rng: np.random.Generator) -> np.ndarray:
+    radius = rng.uniform(0.2, 0.38)
+    a, b = np.mod(u * texture.scale, 1.0) - 0.5, np.mod(v * texture.scale, 1.0) - 0.5
+    return np.clip((radius - np.hypot(a, b)) * 12.0 + 0.5, 0.0, 1.0)
+
+
+# A pattern gets u and v float32 [size, size] (turned by the angle, 0..1 over the tile), and returns how far each
+# pixel is from the first colour towards the second (0..1), the third (1..2)…
+PATTERNS: dict[str, Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]] = {
+    "plain": _plain,
+    "noise": _noise,
+    "speckle": _speckle,
+    "stripes": _stripes,
+    "checker": _checker,
+    "tiles": _tiles,
+    "gradient": _gradient,
+    "wood": _wood,
+    "marble": _marble,
+    "dots": _dots,
+}
+
+GENERAL = tuple(PATTERNS)
+"""Patterns that suit any surface; what other modules add to `PATTERNS` is for special ones."""
+
+# At the end, because each of them builds on what stands above, and adds its patterns to the table.
+from . import balls, ground, organic, packs, prints, signs  # noqa: E402, F401
