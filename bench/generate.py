@@ -21,7 +21,8 @@ from perception_sim.generation.producer import Plan, Producer
 from perception_sim.presets import load_preset
 from perception_sim.rendering import open_renderer
 from perception_sim.rendering.viewer import Viewer
-from perception_sim.staging import propose_view, sample_optics, settled_world
+from perception_sim.sampling import sample_optics
+from perception_sim.staging import propose_view, settled_world
 
 from .figures import Figure
 
@@ -81,14 +82,14 @@ def measure(preset: str, width: int, height: int, workers: int, seconds: float) 
 
 
 def _generated(what: Plan, workers: int, seconds: float) -> float:
-    scenes = produce(what, range(what.scenes), workers)
+    scenes = produce(what, range(what.scenes), what.scenes, workers)
     try:
         # The first scenes also start the workers.
         for _ in range(2 * workers):
             next(scenes)
         start, images = time.perf_counter(), 0
         while time.perf_counter() - start < seconds:
-            images += len(next(scenes)["shots"])
+            images += len(json.loads(next(scenes))["shots"])
         return images / (time.perf_counter() - start)
     finally:
         scenes.close()

@@ -25,6 +25,7 @@ from .textures.ground import TYPICAL
 from .world import World
 
 STAGE_TEXTURE_PX = 256
+_WALL_TEXTURE_PX = 192
 _SKY_TEXTURE_PX = 256
 _LENS_ATTEMPTS = 10
 _USUAL_M = 0.1
@@ -345,8 +346,10 @@ def stage_colors(preset: Preset, pattern: str, rng: np.random.Generator) -> tupl
     return Color(span, (0.2, 0.95))(rng), Color(span, (0.1, 1.0))(rng)
 
 
-def _stage_material(preset: Preset, rng: np.random.Generator, photos: tuple[str, ...]) -> Material:
-    texture = _stage_texture(preset, rng, photos, STAGE_TEXTURE_PX)
+def _stage_material(
+    preset: Preset, rng: np.random.Generator, photos: tuple[str, ...], size: int = STAGE_TEXTURE_PX
+) -> Material:
+    texture = _stage_texture(preset, rng, photos, size)
     shine = 0.5 * preset.surface.gloss(rng)
     return Material(texture, shine, rng.uniform(0.1, 0.9), roughness=1.0 - 0.7 * shine)
 
@@ -363,7 +366,8 @@ def _stage(preset: Preset, rng: np.random.Generator, unit: float, reach: float) 
         table = Table(_stage_material(preset, rng, photos), Chance(0.4)(rng), width, rng.uniform(3.5, 8.0) * unit)
     walls = None
     if Chance(surface.walls)(rng):
-        materials = tuple(_stage_material(preset, rng, photos) for _ in range(4))
+        # Two kinds of wall in turn: painting four took as long as all objects.
+        materials = tuple(_stage_material(preset, rng, photos, _WALL_TEXTURE_PX) for _ in range(2))
         distance = rng.uniform(2.5, 4.5) * reach
         walls = Walls(materials, distance, rng.uniform(0, 2 * np.pi), distance * rng.uniform(0.8, 1.4))
     sky = (Color((0.0, 0.6), (0.3, 1.0))(rng), Color((0.0, 0.4), (0.4, 1.0))(rng))

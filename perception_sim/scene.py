@@ -68,7 +68,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Walls:
-    """Walls around the scene, ``distance`` metres away and turned by ``angle`` radians; one material each."""
+    """Four walls around the scene, ``distance`` metres away and turned by ``angle`` radians; materials in turn."""
 
     materials: tuple[Material, ...]
     distance: float

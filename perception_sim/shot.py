@@ -14,7 +14,7 @@ from .composite import Cutout, Placement, before, cut, paste, sample_placements
 from .presets import Preset
 from .randomize import Chance
 from .rendering.viewer import Viewer
-from .sampling import sample_sensor
+from .sampling import Optics, sample_optics, sample_sensor
 from .sensor import SensorSettings, expose
 from .staging import labelled_view
 from .world import World
@@ -65,6 +65,7 @@ class Studio:
     def __init__(self, world: World, viewer: Viewer, preset: Preset, with_depth: bool = False) -> None:
         self._world, self._viewer, self._preset, self._with_depth = world, viewer, preset, with_depth
         self._cutouts: list[Cutout] = []
+        self._optics: Optics | None = None
         viewer.load(world)
 
     def shoot(self, rng: np.random.Generator) -> Shot:
@@ -77,7 +78,10 @@ class Studio:
 
     def _rendered(self, rng: np.random.Generator, composite: bool) -> Shot:
         preset, labels = self._preset, [thing.label for thing in self._world.scene.things]
-        view, seen, annotation = labelled_view(self._world, self._viewer, preset, rng)
+        # One camera takes all pictures of a scene.
+        if self._optics is None:
+            self._optics = sample_optics(preset.camera, self._viewer.width, self._viewer.height, rng)
+        view, seen, annotation = labelled_view(self._world, self._viewer, preset, rng, self._optics)
         things = seen.things
         rgb = self._viewer.rgb(view)
         depth = seen.depth if self._with_depth else None

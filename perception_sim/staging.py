@@ -14,7 +14,7 @@ from .camera import View
 from .presets import Preset
 from .rendering import Geometry
 from .rendering.viewer import Viewer
-from .sampling import Optics, sample_optics, sample_scene, sample_view, view_score
+from .sampling import Optics, sample_scene, sample_view, view_score
 from .world import World, compile_scene, settle
 
 T = TypeVar("T")
@@ -72,9 +72,8 @@ def propose_view(world: World, preset: Preset, rng: np.random.Generator, viewer:
     )
 
 
-def labelled_view(world: World, viewer: Viewer, preset: Preset, rng: np.random.Generator) -> Labelled:
+def labelled_view(world: World, viewer: Viewer, preset: Preset, rng: np.random.Generator, optics: Optics) -> Labelled:
     """A view and its labels, in which as few objects as possible are visible but too small or hidden to be labelled."""
-    optics = sample_optics(preset.camera, viewer.width, viewer.height, rng)
     wanted = any(thing.label for thing in world.scene.things)
 
     def draw() -> Labelled:

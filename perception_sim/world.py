@@ -13,6 +13,7 @@ from .textures import paint
 
 NO_THING = -1
 _USUAL_M = 0.1
+_WALLS = 4
 _STEP_S = 0.004
 _CONTACT_S = 0.02
 _COLLIDER_GROUP = 3
@@ -139,9 +140,11 @@ def _add_stage(spec: mujoco.MjSpec, stage: Stage, extent: float) -> None:
         size = [table.reach, thickness, 0.0] if table.round else [table.reach, table.reach, thickness]
         world.add_geom(type=kind, size=size, pos=[0.0, 0.0, -thickness], material=material)
     if stage.walls:
-        for index, material_data in enumerate(stage.walls.materials):
-            material = _add_material(spec, f"wall{index}", material_data, 0.5 / stage.walls.height)
-            angle = stage.walls.angle + index * 2.0 * np.pi / len(stage.walls.materials)
+        repeat = 0.5 / stage.walls.height
+        materials = [_add_material(spec, f"wall{i}", one, repeat) for i, one in enumerate(stage.walls.materials)]
+        for side in range(_WALLS):
+            material = materials[side % len(materials)]
+            angle = stage.walls.angle + side * 2.0 * np.pi / _WALLS
             distance, height = stage.walls.distance, stage.walls.height
             world.add_geom(
                 type=mujoco.mjtGeom.mjGEOM_BOX,

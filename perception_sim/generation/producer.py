@@ -17,6 +17,7 @@ from ..annotate import Annotation, Instance
 from ..presets import Preset
 from ..rendering import open_renderer
 from ..rendering.viewer import Viewer
+from ..sensor import keep_freed_memory
 from ..shot import Shot, Studio, negative_scene
 from ..staging import settled_world
 
@@ -54,6 +55,10 @@ class Producer:
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
+        # Without this, page faults of freed pictures take as long as the sensor model itself.
+        keep_freed_memory()
+        # Every core has a producer of its own.
+        cv2.setNumThreads(1)
         self._viewer = Viewer(plan.width, plan.height, functools.partial(open_renderer, plan.renderer))
 
     def make(self, scene: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections import OrderedDict
 from collections.abc import Callable
 
@@ -41,7 +42,7 @@ class Viewer:
 
     def __init__(self, width: int, height: int, opened: Callable[[int, int], Renderer]) -> None:
         self.width, self.height, self._open = width, height, opened
-        self.plain = opened(width, height)
+        self._plain = opened(width, height)
         self._wide: OrderedDict[tuple[int, int], Renderer] = OrderedDict()
         self._world: World | None = None
         self._current: set[tuple[int, int]] = set()
@@ -49,13 +50,18 @@ class Viewer:
     @property
     def buffer(self) -> tuple[int, int]:
         """The largest render (width, height) that a world has to be compiled for."""
-        return self.plain.buffer
+        return self._plain.buffer
+
+    @property
+    def plain(self) -> Renderer:
+        """The renderer for views without a lens; it has the world."""
+        return self._with_world(self._plain)
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is seen."""
         self._world = world
+        # Each renderer gets it when it is first needed: a scene's views mostly share one lens.
         self._current.clear()
-        self.plain.load(world)
 
     def rgb(self, view: View) -> np.ndarray:
         """The picture, uint8 RGB [H, W, 3]."""
@@ -124,7 +130,7 @@ class Viewer:
 
     def close(self) -> None:
         """Free every renderer."""
-        for renderer in (self.plain, *self._wide.values()):
+        for renderer in (self._plain, *self._wide.values()):
             renderer.close()
 
     def __enter__(self) -> Viewer:
@@ -145,15 +151,19 @@ class Viewer:
         size = (source.width, source.height)
         if size not in self._wide:
             while len(self._wide) >= _KEPT:
-                oldest, renderer = self._wide.popitem(last=False)
-                self._current.discard(oldest)
+                _, renderer = self._wide.popitem(last=False)
+                self._current.discard((renderer.width, renderer.height))
                 renderer.close()
             self._wide[size] = self._open(*size)
         self._wide.move_to_end(size)
+        return source, self._with_world(self._wide[size])
+
+    def _with_world(self, renderer: Renderer) -> Renderer:
+        size = (renderer.width, renderer.height)
         if size not in self._current and self._world is not None:
-            self._wide[size].load(self._world)
+            renderer.load(self._world)
             self._current.add(size)
-        return source, self._wide[size]
+        return renderer
 
 
 def source_of(lens: Lens, width: int, height: int) -> Pinhole:
@@ -194,6 +204,7 @@ def _alone(
     return Alone(int(np.count_nonzero(inside)), int(np.count_nonzero(mask)), box), (mask, (x0, y0))
 
 
+@functools.lru_cache(maxsize=4)
 def _covered(lens: Lens, source: Pinhole, width: int, height: int) -> np.ndarray:
     """Which pixels of the render are seen in the image, uint8 [h, w]: those whose middle falls into it."""
     rows, columns = np.mgrid[0 : source.height, 0 : source.width]
