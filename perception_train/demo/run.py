@@ -12,6 +12,7 @@ from typing import Any
 
 from perception_common import durable
 
+from ..data.appearance import HOME
 from . import facts, summary
 from .display import Display
 from .processes import Child, Processes
@@ -142,7 +143,7 @@ class Demo:
             dataset=str(train), validation=str(val), run_directory=str(self.output / "train"),
             model_root=str(self.output / "models"),
             model=s.model, width=s.network_width, height=s.network_height, batch=s.batch, minutes=s.train_minutes,
-            exports=s.exports, validations=s.validations, resume=False,
+            exports=s.exports, validations=s.validations, resume=False, **HOME,
         )  # fmt: skip
         self.marks["train_start"] = began = time.time()
         child = self.processes.start(TRAIN, [MODULES[TRAIN], *ros_args(params)], nice=s.trainer_nice)

@@ -119,9 +119,9 @@ def test_labels_against_renders_of_each_object_alone(viewer: Viewer, seed: int) 
 
 def test_renders_fit_the_projection(viewer: Viewer) -> None:
     preset = load_preset("demo")
-    renderer = viewer.plain
     world = world_of(preset, 3)
     viewer.load(world)
+    renderer = viewer.plain
     view = propose_view(world, preset, np.random.default_rng(0), viewer, Optics(45.0, None))
     for thing in range(len(world.scene.things)):
         uv, depth = view.project(world.points(thing), 320, 240)

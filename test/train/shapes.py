@@ -9,6 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from perception_train.data.appearance import HOME
+
 CLASSES = ("square", "disc")
 
 
@@ -56,6 +58,7 @@ def make_dataset(
 def small_run(data: Path, folder: Path, **changes: Any) -> dict[str, Any]:
     """Parameters of a training run of some seconds on ``data``/train and val, that writes below ``folder``."""
     told: dict[str, Any] = {
+        **HOME,
         "dataset": str(data / "train"),
         "validation": str(data / "val"),
         "run_directory": str(folder / "run"),
