@@ -1,4 +1,4 @@
-"""``python -m bench`` (``make bench``): train, infer, contention; a table, and as JSON with ``--json FILE``."""
+"""``python -m bench`` (``make bench``): generate, train, infer, contention; a table, and as JSON with ``--json FILE``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.params import param
 
-from . import contention, infer, train
+from . import contention, generate, infer, train
 from .figures import Figure
 
 
@@ -28,6 +28,18 @@ class BenchParams:
     batch: int = param(16, "images per training step", minimum=1)
     classes: int = param(6, "number of classes", minimum=1)
     seconds: float = param(8.0, "time for each figure", minimum=0.5)
+
+
+@dataclass(frozen=True)
+class GenerateBenchParams:
+    """Parameters of the benchmark of the generator."""
+
+    preset: str = param("outdoor", "world to make pictures of")
+    width: int = param(640, "image width in pixels", minimum=32)
+    height: int = param(480, "image height in pixels", minimum=32)
+    workers: int = param(2, "workers, and processes of bare rendering", minimum=1)
+    seconds: float = param(20.0, "time for each figure", minimum=0.5)
+    memory_images: int = param(0, "pictures over which memory is watched; 0 leaves it out", minimum=0)
 
 
 def _show(title: str, figures: list[Figure]) -> Result:
@@ -60,7 +72,22 @@ def _contention(params: BenchParams) -> Result:
     return _show(f"training {params.architecture} beside a camera", figures)
 
 
+def _generate(params: GenerateBenchParams) -> Result:
+    size = (params.width, params.height)
+    figures = generate.measure(params.preset, *size, params.workers, params.seconds)
+    figures += generate.profile(params.preset, *size)
+    if params.memory_images:
+        figures += generate.memory(params.preset, params.memory_images)
+    return _show(f"generating {params.preset} at {params.width}x{params.height}", figures)
+
+
 COMMANDS = (
+    Command(
+        "generate",
+        "Pictures per second of the generator against bare rendering, where the time goes, and memory.",
+        GenerateBenchParams,
+        _generate,
+    ),
     Command(
         "train",
         "Images per second of training: bare steps, with the data path, and the data path alone.",

@@ -11,7 +11,6 @@ import tempfile
 import time
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
@@ -135,11 +134,6 @@ def memory(preset: str, images: int = 5000, width: int = 160, height: int = 120)
         Figure(f"resident after {images // 10} images", first, "MB"),
         Figure(f"resident after {images} images", last, "MB", "after a tenth", last / first),
     ]
-
-
-def report(figures: list[Figure]) -> dict[str, Any]:
-    """Figures as JSON values."""
-    return {"figures": [figure.as_dict() for figure in figures]}
 
 
 if __name__ == "__main__":
