@@ -1,4 +1,4 @@
-"""``python -m bench`` (``make bench``): generate, train, infer, contention; a table, and as JSON with ``--json FILE``."""
+"""``python -m bench`` (``make bench``): generate, train, infer, contention; tables, or JSON with ``--json FILE``."""
 
 from __future__ import annotations
 
