@@ -93,7 +93,7 @@ def settle(world: World, limit_s: float = 3.0) -> bool:
             model.dof_damping[6 * thing + 3 : 6 * thing + 6] = rate * model.body_inertia[thing + 1].mean()
         mujoco.mj_step(model, data, nstep=chunk)
         speed = np.abs(data.qvel).reshape(-1, 6)
-        if speed[:, :3].max() < 0.02 * pace and speed[:, 3:].max() < 0.5 / pace:
+        if speed[:, :3].max() < 0.01 * pace and speed[:, 3:].max() < 0.15 / pace:
             break
     else:
         return False
@@ -111,7 +111,7 @@ def _in_place(world: World) -> bool:
     reach = 1.4 * world.scene.reach if table is None else table.reach
     for thing in range(len(world.scene.things)):
         points = world.points(thing)
-        if points[:, 2].min() < -0.1 * unit or np.abs(points[:, :2]).max() > reach:
+        if points[:, 2].min() < -0.06 * unit or np.abs(points[:, :2]).max() > reach:
             return False
     return True
 

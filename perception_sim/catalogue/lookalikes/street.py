@@ -194,7 +194,7 @@ def _vest(size: float, rng: np.random.Generator) -> Turned:
     cloth = [((0.0, 0.0), points[0])]
     edges = [0, *(e for c in cuts for e in (c, c + 1)), len(points) - 1]
     cloth += [points[a : b + 1] for a, b in zip(edges[::2], edges[1::2], strict=True) if b > a]
-    ripple = bends.Ripple.sample(0.4 * size, 0.15 * h + 0.035 * size, 9, rng)
+    ripple = bends.Ripple.sample(0.4 * size, 0.12 * h + 0.028 * size, 9, rng)
     return Turned((tuple(cloth), strips), (points,), 26, (1.0, rng.uniform(0.5, 0.9)), (ripple,))
 
 
