@@ -108,9 +108,7 @@ def test_labels_against_renders_of_each_object_alone(viewer: Viewer, seed: int) 
             visible = things == instance.thing
             assert np.array_equal(instance.mask, visible)
             assert not (visible & ~inside).any()
-            # A thing that nothing overlaps is taken as whole, though the ground may hide a few of its pixels.
-            slack = 0.005 if instance.occlusion == 0.0 else 1e-9
-            assert instance.occlusion == pytest.approx(1.0 - visible.sum() / inside.sum(), abs=slack)
+            assert instance.occlusion == pytest.approx(1.0 - visible.sum() / inside.sum(), abs=1e-9)
             assert instance.truncation == pytest.approx(1.0 - inside.sum() / whole.sum(), abs=1e-9)
             assert instance.box == tight_box(visible)
             compared += 1
