@@ -52,7 +52,7 @@ def bare(preset: str, width: int, height: int, seconds: float) -> float:
     images, spent = 0, 0.0
     with Viewer(width, height, partial(open_renderer, "classic")) as viewer:
         rngs = [np.random.default_rng([5, scene]) for scene in range(_PREBUILT)]
-        worlds = [settled_world(chosen, rng, False, viewer.buffer) for rng in rngs]
+        worlds = [settled_world(chosen, rng, False) for rng in rngs]
         while spent < seconds:
             for world, rng in zip(worlds, rngs, strict=True):
                 viewer.load(world)

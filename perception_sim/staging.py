@@ -32,7 +32,7 @@ class Labelled(NamedTuple):
     annotation: Annotation
 
 
-def settled_world(preset: Preset, rng: np.random.Generator, negative: bool, buffer: tuple[int, int]) -> World:
+def settled_world(preset: Preset, rng: np.random.Generator, negative: bool) -> World:
     """A scene of the preset at rest; a draw whose things do not come to rest in place is drawn again.
 
     Raises:
@@ -40,7 +40,7 @@ def settled_world(preset: Preset, rng: np.random.Generator, negative: bool, buff
 
     """
     for _ in range(_SCENE_ATTEMPTS):
-        world = compile_scene(sample_scene(preset, rng, negative), *buffer)
+        world = compile_scene(sample_scene(preset, rng, negative))
         if settle(world):
             return world
     raise UserError(

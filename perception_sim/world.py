@@ -46,8 +46,8 @@ class World:
         return self._clouds[thing]
 
 
-def compile_scene(scene: Scene, buffer_width: int, buffer_height: int) -> World:
-    """The MuJoCo model of ``scene`` with everything at its starting pose, for renders up to that size."""
+def compile_scene(scene: Scene) -> World:
+    """The MuJoCo model of ``scene`` with everything at its starting pose."""
     solids = tuple(built(thing.shape) for thing in scene.things)
     spec = mujoco.MjSpec()
     # Large things fall slower for their size than small ones: time goes with the root of the length.
@@ -59,12 +59,12 @@ def compile_scene(scene: Scene, buffer_width: int, buffer_height: int) -> World:
     spec.stat.extent = extent
     spec.stat.center = [0.0, 0.0, 0.0]
     spec.visual.quality.shadowsize = _SHADOW_MAP
-    spec.visual.quality.offsamples = 4
+    # Renderers draw in buffers of their own: that of the model is as small as can be.
+    spec.visual.global_.offwidth, spec.visual.global_.offheight, spec.visual.quality.offsamples = 1, 1, 0
     spec.visual.map.shadowclip = 1.2
     # Both are multiples of the extent.
     spec.visual.map.znear = 0.01
     spec.visual.map.zfar = 30.0
-    spec.visual.global_.offwidth, spec.visual.global_.offheight = buffer_width, buffer_height
     _add_stage(spec, scene.stage, extent)
     _add_lights(spec, scene.lights, scene.stage.ambient, extent)
     for index, (thing, solid) in enumerate(zip(scene.things, solids, strict=True)):

@@ -27,10 +27,13 @@ from .run import Run, Sim2RealParams, show
 
 @dataclasses.dataclass(frozen=True)
 class AblationParams(Sim2RealParams):
-    """Parameters of the ablation."""
+    """Parameters of the ablation: every variant trains for as many steps on as many pictures."""
 
-    minutes: float = param(10.0, "time for each run, generation included", minimum=1.0, maximum=600.0)
     images: int = param(1600, "synthetic pictures to train on", minimum=100)
+    steps: int = param(1500, "training steps; with the pictures, about 10 minutes on one core", minimum=1)
+    width: int = param(256, "width of the pictures and of the network's input in pixels", minimum=64)
+    height: int = param(192, "height of the pictures and of the network's input in pixels", minimum=64)
+    output: str = param("runs/ablation", "where datasets, models and results go")
     threads: int = param(1, "workers of the generator and threads of the trainer, of each run", minimum=1, maximum=64)
     jobs: int = param(2, "runs at the same time", minimum=1, maximum=64)
     seeds: int = param(3, "runs of each variant", minimum=1, maximum=100)

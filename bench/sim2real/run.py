@@ -43,7 +43,10 @@ class Sim2RealParams:
         "labelled photographs to score on, in any format of `perception-train import`; none if it does not exist",
     )
     output: str = param("runs/sim2real", "where datasets, models and results go")
-    minutes: float = param(55.0, "time for everything, generation included", minimum=1.0, maximum=600.0)
+    minutes: float = param(
+        55.0, "time for everything, generation included; not used when steps are given", minimum=1.0, maximum=600.0
+    )
+    steps: int = param(0, "training steps, whatever time they take (0: as many as there is time for)", minimum=0)
     images: int = param(10_000, "synthetic pictures to train on", minimum=100)
     width: int = param(320, "width of the pictures and of the network's input in pixels", minimum=64)
     height: int = param(256, "height of the pictures and of the network's input in pixels", minimum=64)
@@ -79,8 +82,8 @@ class Run:
         self._write_world()
         train, validation = self._generate("train", self.params.images, 0), self._generate("val", 300, 500_000)
         generated = time.monotonic() - start
-        minutes = self.params.minutes - generated / 60.0 - _AFTERWARDS_MIN
-        if minutes <= 0.0:
+        minutes = 0.0 if self.params.steps else self.params.minutes - generated / 60.0 - _AFTERWARDS_MIN
+        if minutes <= 0.0 and not self.params.steps:
             raise UserError("making the pictures took all the time", fix="fewer images, or more minutes")
         summary = self._train(train, validation, minutes)
         parts = self._photographs()
@@ -123,9 +126,9 @@ class Run:
         p = self.params
         return _call(
             "perception_train", "run", "--dataset", train, "--validation", validation, "--run-directory",
-            self.output / "run", "--model-root", self._models, "--minutes", minutes, "--width", p.width, "--height",
-            p.height, "--architecture", p.architecture, "--seed", p.seed, "--threads", p.threads, "--exports", 1,
-            "--validations", 4,
+            self.output / "run", "--model-root", self._models, "--minutes", minutes, "--steps", p.steps,
+            "--width", p.width, "--height", p.height, "--architecture", p.architecture, "--seed", p.seed,
+            "--threads", p.threads, "--exports", 1, "--validations", 4,
         )  # fmt: skip
 
     def _photographs(self) -> dict[str, Path]:

@@ -69,7 +69,7 @@ class Producer:
         plan = self.plan
         rng = np.random.default_rng(np.random.SeedSequence([plan.seed, scene]))
         negative = negative_scene(plan.preset, rng)
-        world = settled_world(plan.preset, rng, negative, self._viewer.buffer)
+        world = settled_world(plan.preset, rng, negative)
         studio = Studio(world, self._viewer, plan.preset, plan.depth)
         shots = [self._write(studio.shoot(rng), number) for number in plan.numbers(scene)]
         return {"scene": scene, "negative": negative, "sampled": world.scene.as_dict(), "shots": shots}

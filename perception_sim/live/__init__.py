@@ -100,7 +100,6 @@ class LiveWorld:
         self._viewers = Viewers(width, height, len(cameras) if set(self.preset.camera.lens.names) - {"none"} else 1)
         self._setup = Setup(
             self.preset, seed, width, height, scene_seconds, tuple(cameras), tuple(mounts), fixed_optics,
-            self._viewers.buffer,
         )  # fmt: skip
         self._builder = Builder(self._setup)
         self._current: tuple[int, Episode] | None = None

@@ -32,7 +32,6 @@ class Setup:
 
     ``cameras`` are names; ``mounts`` place those after the first on a rig with it, in the same order, or are empty,
     and then every camera goes its own way. Optics are drawn once with ``fixed_optics``, or else for every scene.
-    ``buffer`` is that of the viewer that will render.
     """
 
     preset: Preset
@@ -43,7 +42,6 @@ class Setup:
     cameras: tuple[str, ...]
     mounts: tuple[Mount, ...]
     fixed_optics: bool
-    buffer: tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,7 +75,7 @@ def build_episode(setup: Setup, scene: int) -> Episode:
     preset = setup.preset
     rng = _generator(setup, scene)
     negative = Chance(preset.content.negatives)(rng)
-    world = settled_world(preset, rng, negative, setup.buffer)
+    world = settled_world(preset, rng, negative)
     # Paths are judged by projections alone, which takes no OpenGL.
     with Viewer(setup.width, setup.height, _Blind) as viewer:
         paths: list[Path] = []
@@ -133,7 +131,7 @@ class _Blind:
     """Stands where a renderer would in a viewer that only projects."""
 
     def __init__(self, width: int, height: int) -> None:
-        self.width, self.height, self.buffer = width, height, (width, height)
+        self.width, self.height = width, height
 
     def close(self) -> None:
         """Nothing was opened."""

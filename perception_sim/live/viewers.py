@@ -16,11 +16,6 @@ class Viewers:
         opened = functools.partial(open_renderer, "classic")
         self._viewers = [Viewer(width, height, opened) for _ in range(count)]
 
-    @property
-    def buffer(self) -> tuple[int, int]:
-        """The largest render (width, height) that a world has to be compiled for."""
-        return self._viewers[0].buffer
-
     def of(self, camera: int) -> Viewer:
         """The viewer of the camera of that number."""
         return self._viewers[camera % len(self._viewers)]

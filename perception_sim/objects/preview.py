@@ -59,7 +59,7 @@ def draw(folder: Path, kind: Kind, name: str, warn: Callable[[str], None]) -> fl
     plain = tuple(_plain(color_of(number)[::-1]) for number in range(len(hulls.build().surfaces)))
     tiles = []
     with ClassicRenderer(_WIDTH, _HEIGHT) as renderer:
-        standing = _world(shape, first, size, renderer.buffer, kind.density)
+        standing = _world(shape, first, size, kind.density)
         tilt = _tilt(standing)
         for title, worn, turns in (
             (f"{name}, from {{}} degrees", first, (-90, -20, 60, 150)),
@@ -67,7 +67,7 @@ def draw(folder: Path, kind: Kind, name: str, warn: Callable[[str], None]) -> fl
             ("variation", variations[1], (-50,)),
             ("collision hulls", None, (-50, 130)),
         ):
-            world = _world(hulls if worn is None else shape, worn or plain, size, renderer.buffer, kind.density)
+            world = _world(hulls if worn is None else shape, worn or plain, size, kind.density)
             renderer.load(world)
             tiles += [_tile(renderer.rgb(_view(world, turn)), title.format(turn)) for turn in turns]
     sheet = np.concatenate([np.concatenate(tiles[row : row + 4], 1) for row in (0, 4)], 0)
@@ -92,9 +92,7 @@ def _plain(color: tuple[int, ...]) -> Material:
     return Material(Texture("plain", ((red, green, blue),) * 2, 1.0, 0.0, 0.0, 0, 16), 0.1, 0.2)
 
 
-def _world(
-    shape: Shape, materials: tuple[Material, ...], size: float, buffer: tuple[int, int], density: float
-) -> World:
+def _world(shape: Shape, materials: tuple[Material, ...], size: float, density: float) -> World:
     """The object alone on a grey floor, standing as modelled."""
     low = float(built(shape).points[:, 2].min())
     upright = (1.0, 0.0, 0.0, 0.0)
@@ -102,7 +100,7 @@ def _world(
     floor = Material(Texture("plain", ((0.5, 0.5, 0.5), (0.42, 0.42, 0.42)), 2.0, 0.0, 1.0, 1, 128), 0.0, 0.1)
     stage = Stage(floor, size, None, None, ((0.75, 0.8, 0.85), (0.9, 0.9, 0.9)), 0.35)
     lights = (Light((0.45, 0.5, -0.75), (0.6, 0.6, 0.6), True), Light((-0.6, 0.3, -0.5), (0.2, 0.2, 0.2), False))
-    return compile_scene(Scene((thing,), lights, stage, size, 1.6 * size), *buffer)
+    return compile_scene(Scene((thing,), lights, stage, size, 1.6 * size))
 
 
 def _tilt(world: World) -> float | None:

@@ -92,8 +92,7 @@ class ClassicRenderer:
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what the last one held in OpenGL is freed."""
         self._free()
-        with _smallest_buffer(world.model):
-            context = mujoco.MjrContext(world.model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        context = mujoco.MjrContext(world.model, mujoco.mjtFontScale.mjFONTSCALE_50)
         context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._loaded = _Loaded(world, context, mujoco.MjvScene(world.model, maxgeom=_MAX_GEOMS))
 
@@ -243,15 +242,3 @@ def _metres(depth: np.ndarray, far: float) -> np.ndarray:
 def _ids(colors: np.ndarray) -> np.ndarray:
     """The numbers that a segmentation's colours stand for, int32 [H, W]."""
     return colors[..., 0].astype(np.int32) + (colors[..., 1].astype(np.int32) << 8)
-
-
-@contextlib.contextmanager
-def _smallest_buffer(model: mujoco.MjModel) -> Iterator[None]:
-    """Contexts made meanwhile get a buffer of one pixel: what is drawn goes to buffers that are kept."""
-    size, quality = model.vis.global_, model.vis.quality
-    asked = size.offwidth, size.offheight, quality.offsamples
-    size.offwidth, size.offheight, quality.offsamples = 1, 1, 0
-    try:
-        yield
-    finally:
-        size.offwidth, size.offheight, quality.offsamples = asked

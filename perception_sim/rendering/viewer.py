@@ -48,11 +48,6 @@ class Viewer:
         self._current: set[tuple[int, int]] = set()
 
     @property
-    def buffer(self) -> tuple[int, int]:
-        """The largest render (width, height) that a world has to be compiled for."""
-        return self._plain.buffer
-
-    @property
     def plain(self) -> Renderer:
         """The renderer for views without a lens; it has the world."""
         return self._with_world(self._plain)

@@ -172,7 +172,7 @@ def test_they_stand_and_rest_on_what_is_seen(name: str) -> None:
     rng = np.random.default_rng(3)
     standing, count = 0, 4
     for _ in range(count):
-        world = compile_scene(alone(name, 0.1, rng), 64, 64)
+        world = compile_scene(alone(name, 0.1, rng))
         if not settle(world):
             continue
         contacts = world.data.contact.dist[: world.data.ncon]

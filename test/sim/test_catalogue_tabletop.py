@@ -70,7 +70,7 @@ def settled(name: str, seed: int) -> World:
     thing = Thing(name, name, shape, (_FLOOR,), start, (1.0, 0.0, 0.0, 0.0), kind.density)
     stage = Stage(_FLOOR, 5.0 * size, None, None, ((0.6, 0.7, 0.9), (0.9, 0.9, 0.9)), 0.4)
     light = Light((0.2, 0.1, -1.0), (0.7, 0.7, 0.7), False)
-    world = compile_scene(Scene((thing,), (light,), stage, size, 6.0 * size), 16, 16)
+    world = compile_scene(Scene((thing,), (light,), stage, size, 6.0 * size))
     assert settle(world), "it did not come to rest"
     return world
 

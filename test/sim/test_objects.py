@@ -93,9 +93,7 @@ def assert_sound(surfaces: Sequence[Mesh]) -> None:
 def world_with(things: Sequence[Thing], size: float) -> World:
     plain = Material(Texture("plain", ((0.5, 0.5, 0.5),) * 2, 1.0, 0.0, 0.0, 0, 16), 0.0, 0.1)
     stage = Stage(plain, size, None, None, ((0.7, 0.8, 0.9), (0.9, 0.9, 0.9)), 0.9)
-    return compile_scene(
-        Scene(tuple(things), (Light((0, 0.3, -1), (0.1,) * 3, False),), stage, size, 4 * size), 320, 240
-    )
+    return compile_scene(Scene(tuple(things), (Light((0, 0.3, -1), (0.1,) * 3, False),), stage, size, 4 * size))
 
 
 def standing(kind: Kind, shape: shapes.Shape, at: tuple[float, float] = (0.0, 0.0), lift: float = 0.001) -> Thing:

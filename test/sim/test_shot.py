@@ -67,7 +67,7 @@ def _sound(annotation: Annotation) -> int:
 def _shots(preset: Preset, viewer: Viewer, scenes: int, views: int, seed: int) -> Iterator[Shot]:
     for scene in range(scenes):
         rng = np.random.default_rng([seed, scene])
-        studio = Studio(settled_world(preset, rng, False, viewer.buffer), viewer, preset, with_depth=True)
+        studio = Studio(settled_world(preset, rng, False), viewer, preset, with_depth=True)
         for _ in range(views):
             yield studio.shoot(rng)
 

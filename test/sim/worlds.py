@@ -13,9 +13,9 @@ from perception_sim.world import World
 
 
 def world_of(preset: Preset | str, seed: int, negative: bool = False) -> World:
-    """A settled scene for renders of up to 640x480."""
+    """A settled scene."""
     chosen = load_preset(preset) if isinstance(preset, str) else preset
-    return settled_world(chosen, np.random.default_rng([77, seed]), negative, (640, 480))
+    return settled_world(chosen, np.random.default_rng([77, seed]), negative)
 
 
 def tree(root: Path) -> dict[str, str]:
