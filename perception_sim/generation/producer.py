@@ -17,9 +17,19 @@ from ..annotate import Annotation, Instance
 from ..presets import Preset
 from ..rendering import open_renderer
 from ..rendering.viewer import Viewer
-from ..sensor import keep_freed_memory
+from ..sensor import give_back, keep_freed_memory
 from ..shot import Shot, Studio, negative_scene
 from ..staging import settled_world
+
+
+def _png(level: int, row_filter: str = "") -> list[int]:
+    """What OpenCV is told about a PNG; a row filter by name is half the time of trying all (OpenCV 4.11 and later)."""
+    chosen = getattr(cv2, f"IMWRITE_PNG_FILTER_{row_filter}", None) if row_filter else None
+    return [cv2.IMWRITE_PNG_COMPRESSION, level] + ([] if chosen is None else [cv2.IMWRITE_PNG_FILTER, chosen])
+
+
+_SCENES_UNTIL_GIVEN_BACK = 32
+_PNG_PICTURE, _PNG_MASK, _PNG_DEPTH = _png(3), _png(1, "NONE"), _png(1, "SUB")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,6 +69,7 @@ class Producer:
         keep_freed_memory()
         # Every core has a producer of its own.
         cv2.setNumThreads(1)
+        self._made = 0
         self._viewer = Viewer(plan.width, plan.height, functools.partial(open_renderer, plan.renderer))
 
     def make(self, scene: int) -> dict[str, Any]:
@@ -72,6 +83,9 @@ class Producer:
         world = settled_world(plan.preset, rng, negative)
         studio = Studio(world, self._viewer, plan.preset, plan.depth)
         shots = [self._write(studio.shoot(rng), number) for number in plan.numbers(scene)]
+        self._made += 1
+        if self._made % _SCENES_UNTIL_GIVEN_BACK == 0:
+            give_back()
         return {"scene": scene, "negative": negative, "sampled": world.scene.as_dict(), "shots": shots}
 
     def close(self) -> None:
@@ -82,24 +96,16 @@ class Producer:
         """Write a picture's files; its part of the record."""
         plan = self.plan
         name = f"{number:06d}.{plan.image_format}"
-        options = (
-            [cv2.IMWRITE_JPEG_QUALITY, plan.jpg_quality]
-            if plan.image_format == "jpg"
-            else [cv2.IMWRITE_PNG_COMPRESSION, 3]
-        )
+        options = [cv2.IMWRITE_JPEG_QUALITY, plan.jpg_quality] if plan.image_format == "jpg" else _PNG_PICTURE
         sizes = {
             f"images/{name}": _write(plan.output / "images" / name, cv2.cvtColor(shot.rgb, cv2.COLOR_RGB2BGR), options)
         }
         if plan.masks:
             mask = f"{number:06d}.png"
-            sizes[f"masks/{mask}"] = _write(
-                plan.output / "masks" / mask, shot.annotation.mask, [cv2.IMWRITE_PNG_COMPRESSION, 5]
-            )
+            sizes[f"masks/{mask}"] = _write(plan.output / "masks" / mask, shot.annotation.mask, _PNG_MASK)
         if shot.depth is not None:
             depth = f"{number:06d}.png"
-            sizes[f"depth/{depth}"] = _write(
-                plan.output / "depth" / depth, millimetres(shot.depth), [cv2.IMWRITE_PNG_COMPRESSION, 1]
-            )
+            sizes[f"depth/{depth}"] = _write(plan.output / "depth" / depth, millimetres(shot.depth), _PNG_DEPTH)
         return {
             "number": number,
             "file_name": name,

@@ -44,6 +44,9 @@ class Renderer(Protocol):
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what was held for the last one is freed."""
 
+    def unload(self) -> None:
+        """Free what is held for the world that is rendered, and forget it."""
+
     def rgb(self, view: View) -> np.ndarray:
         """The picture, uint8 RGB [H, W, 3]: the same bytes for the same world and view."""
 

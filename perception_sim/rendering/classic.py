@@ -21,7 +21,8 @@ _PICTURE_SAMPLES = 4
 _ALONE_GROUP = 5
 # Which of MuJoCo's six groups of geoms are drawn: group 0, or what is alone; colliders are in neither.
 VISIBLE, _ALONE = (1, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 1)
-_MAX_GEOMS = 2000
+_MORE_GEOMS = 100
+"""Room for what MuJoCo draws besides the model's geoms."""
 
 
 class _Buffer:
@@ -91,10 +92,17 @@ class ClassicRenderer:
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what the last one held in OpenGL is freed."""
-        self._free()
+        self.unload()
         context = mujoco.MjrContext(world.model, mujoco.mjtFontScale.mjFONTSCALE_50)
         context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
-        self._loaded = _Loaded(world, context, mujoco.MjvScene(world.model, maxgeom=_MAX_GEOMS))
+        self._loaded = _Loaded(world, context, mujoco.MjvScene(world.model, world.model.ngeom + _MORE_GEOMS))
+
+    def unload(self) -> None:
+        """Free what the world that is rendered holds in OpenGL, and forget it."""
+        self._gl.make_current()
+        if self._loaded is not None:
+            self._loaded.context.free()
+        self._loaded = None
 
     def rgb(self, view: View) -> np.ndarray:
         pixels = np.empty((self.height, self.width, 3), np.uint8)
@@ -135,7 +143,7 @@ class ClassicRenderer:
 
     def close(self) -> None:
         """Free everything held in OpenGL."""
-        self._free()
+        self.unload()
         self._gl.make_current()
         self._picture.free()
         self._labels.free()
@@ -150,12 +158,6 @@ class ClassicRenderer:
     @property
     def _frame(self) -> Region:
         return 0, 0, self.width, self.height
-
-    def _free(self) -> None:
-        self._gl.make_current()
-        if self._loaded is not None:
-            self._loaded.context.free()
-        self._loaded = None
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:

@@ -220,9 +220,16 @@ class FilamentRenderer:
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what was held for the last one is freed."""
-        self._free()
+        self.unload()
         self._labels.load(world)
         self._world = world
+
+    def unload(self) -> None:
+        """Free what the world that is rendered holds in Vulkan and OpenGL, and forget it."""
+        self._labels.unload()
+        if self._staged is not None:
+            self._staged.free()
+        self._staged = self._world = None
 
     def rgb(self, view: View) -> np.ndarray:
         fine = self._render(view, self._target, _SUPERSAMPLING)
@@ -258,7 +265,7 @@ class FilamentRenderer:
 
     def close(self) -> None:
         """Free everything held in Vulkan and OpenGL."""
-        self._free()
+        self.unload()
         self._labels.close()
         with _silence():
             del self._target, self._plain_target, self._context
@@ -268,11 +275,6 @@ class FilamentRenderer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _free(self) -> None:
-        if self._staged is not None:
-            self._staged.free()
-        self._staged = self._world = None
 
     def _ready(self) -> _Staged:
         """The world in Filament, from its first picture on: scenes that are only labelled cost nothing there."""

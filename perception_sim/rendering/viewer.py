@@ -56,6 +56,9 @@ class Viewer:
         """Make ``world`` the one that is seen."""
         self._world = world
         # Each renderer gets it when it is first needed: a scene's views mostly share one lens.
+        for renderer in (self._plain, *self._wide.values()):
+            if (renderer.width, renderer.height) in self._current:
+                renderer.unload()
         self._current.clear()
 
     def rgb(self, view: View) -> np.ndarray:
@@ -144,6 +147,8 @@ class Viewer:
         """The undistorted render for a lens, and a renderer of its size that has the world."""
         source = self._pinhole(lens)
         size = (source.width, source.height)
+        if size == (self.width, self.height):
+            return source, self.plain
         if size not in self._wide:
             while len(self._wide) >= _KEPT:
                 _, renderer = self._wide.popitem(last=False)

@@ -1,7 +1,7 @@
 """What a camera's optics, sensor and image processor do to a clean picture; usable on any picture."""
 
 from .exposure import expose
-from .memory import keep_freed_memory
+from .memory import give_back, keep_freed_memory
 from .settings import SensorSettings
 
-__all__ = ["SensorSettings", "expose", "keep_freed_memory"]
+__all__ = ["SensorSettings", "expose", "give_back", "keep_freed_memory"]

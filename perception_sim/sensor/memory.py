@@ -15,10 +15,18 @@ def keep_freed_memory() -> bool:
 
     A VGA picture in float32 takes 3.7 MB. By default glibc returns such blocks to the system when they are freed, and
     the system clears every page anew at the next allocation: more than half the time of `expose`. Call it once where
-    a worker process starts. The process then stays as large as its largest moment, at most 256 MiB of it unused.
-    Without glibc nothing happens. See mallopt(3).
+    a worker process starts, and `give_back` now and then: the process only grows otherwise, as its free memory is
+    cut into ever smaller pieces. Without glibc nothing happens. See mallopt(3).
     """
     if platform.libc_ver()[0] != "glibc":
         return False
     mallopt = ctypes.CDLL(None).mallopt
     return bool(mallopt(_M_MMAP_THRESHOLD, _LARGEST_KEPT) and mallopt(_M_TRIM_THRESHOLD, _KEPT_FREE))
+
+
+def give_back() -> bool:
+    """Return all unused memory of this process to the system; whether that was possible. See malloc_trim(3).
+
+    The next pictures fault it in again, so do it once in some hundred pictures.
+    """
+    return platform.libc_ver()[0] == "glibc" and bool(ctypes.CDLL(None).malloc_trim(0))
