@@ -142,7 +142,12 @@ class Surface:
     )  # fmt: skip
     table: float = param(0.4, "probability of a table top instead of a floor", minimum=0.0, maximum=1.0)
     walls: float = param(0.6, "probability of walls instead of the sky", minimum=0.0, maximum=1.0)
-    sky: Shares = mix(["gradient"], "sky where there are no walls", ("gradient", "clouds"))
+    sky: Shares = mix(
+        ["gradient"],
+        "what is around where there are no walls: gradient (two colours), clouds, skyline (trees, houses, fences under "
+        "clouds), indoors (the far side of a room or hall)",
+        ("gradient", "clouds", "skyline", "indoors"),
+    )
     gloss: Number = axis([0.0, 0.6], "specular reflection of a surface", minimum=0.0, maximum=1.0)
     tile: Number = axis(
         {"log_uniform": [2.5, 12.0]}, "length of the floor's texture over the typical object's size", minimum=0.1

@@ -9,7 +9,7 @@ import numpy as np
 from .rendering.gl import mujoco
 from .scene import Light, Material, Scene, Stage, Thing
 from .shapes import Collider, Solid, built
-from .textures import paint
+from .textures import paint, panorama
 
 NO_THING = -1
 _USUAL_M = 0.1
@@ -148,14 +148,22 @@ def _add_stage(spec: mujoco.MjSpec, stage: Stage, extent: float) -> None:
             distance, height = stage.walls.distance, stage.walls.height
             world.add_geom(
                 type=mujoco.mjtGeom.mjGEOM_BOX,
-                # Thin along x, which then points at the scene.
-                size=[0.01 * distance, 1.8 * distance, height / 2],
+                # Thin along z, which points at the scene, with y up: textures lie in a box's x and y.
+                size=[1.8 * distance, height / 2, 0.01 * distance],
                 pos=[distance * np.cos(angle), distance * np.sin(angle), ground + height / 2],
-                quat=[np.cos(angle / 2), 0.0, 0.0, np.sin(angle / 2)],
+                quat=_facing(angle + np.pi),
                 material=material,
                 contype=0,
                 conaffinity=0,
             )
+
+
+def _facing(azimuth: float) -> np.ndarray:
+    """The quaternion (w, x, y, z) that turns z to a horizontal direction (radians from x), and y up."""
+    z, y = np.array([np.cos(azimuth), np.sin(azimuth), 0.0]), np.array([0.0, 0.0, 1.0])
+    quaternion = np.zeros(4)
+    mujoco.mju_mat2Quat(quaternion, np.column_stack([np.cross(y, z), y, z]).ravel())
+    return quaternion
 
 
 def _add_sky(spec: mujoco.MjSpec, stage: Stage) -> None:
@@ -166,8 +174,9 @@ def _add_sky(spec: mujoco.MjSpec, stage: Stage) -> None:
         sky.rgb1, sky.rgb2 = stage.sky
         return
     around = paint(stage.panorama)
+    lid = panorama.lid(stage.panorama, around)
     # Right, left, up, down, front, back; mirrored in turn, so that neighbours join.
-    faces = [around, around, around, around[::-1], around[:, ::-1], around[:, ::-1]]
+    faces = [around, around, lid, around[::-1], around[:, ::-1], around[:, ::-1]]
     sky.nchannel = 3
     sky.data = np.ascontiguousarray(np.concatenate(faces)).tobytes()
 
