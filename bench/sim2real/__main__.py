@@ -16,7 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from perception_common import cli
+from rich.console import Console
+from rich.table import Table
+
+from perception_common import cli, durable
 from perception_common.cli import Command, Result
 from perception_common.errors import UserError
 from perception_common.params import param
@@ -54,8 +57,10 @@ def ablation(params: AblationParams) -> Result:
     with ThreadPoolExecutor(params.jobs) as pool:
         for result in pool.map(lambda one: _apart(params, *one), todo):
             results.append(result)
-            show(results)
-    return {"runs": results, "summary": summary(results)}
+            show_summary(summary(results))
+    told = {"runs": results, "summary": summary(results)}
+    durable.write_text(Path(params.output) / "summary.json", json.dumps(told, indent=2) + "\n")
+    return told
 
 
 def _apart(params: AblationParams, seed: int, variant: str) -> dict[str, Any]:
@@ -80,10 +85,26 @@ def summary(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
         runs = [result for result in results if result["params"]["variant"] == variant]
         row: dict[str, Any] = {"variant": variant, "runs": len(runs)}
         for how in dict.fromkeys(score["how"] for result in runs for score in result["scores"]):
-            values = [s["map50"] for r in runs for s in r["scores"] if s["how"] == how and s["part"] == "test"]
-            row[how] = {"mean": statistics.mean(values), "least": min(values), "greatest": max(values)}
+            scores = [s for result in runs for s in result["scores"] if s["how"] == how and s["part"] == "test"]
+            row[how] = {metric: _spread([score[metric] for score in scores]) for metric in ("map50", "map")}
         rows.append(row)
     return rows
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {"mean": statistics.mean(values), "least": min(values), "greatest": max(values)}
+
+
+def show_summary(rows: list[dict[str, Any]]) -> None:
+    """A table of means, with the least and the greatest value of several runs, on the terminal."""
+    table = Table(title="ablation: mean (least to greatest) on photographs not looked at")
+    for column in ("variant", "runs", "how", "mAP50", "mAP50-95"):
+        table.add_column(column)
+    for row in rows:
+        for how in (key for key in row if key not in ("variant", "runs")):
+            cells = [f"{v['mean']:.3f} ({v['least']:.3f} to {v['greatest']:.3f})" for v in row[how].values()]
+            table.add_row(row["variant"], str(row["runs"]), how, *cells)
+    Console(stderr=True).print(table)
 
 
 COMMANDS = (
