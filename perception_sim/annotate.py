@@ -57,19 +57,17 @@ def annotate_things(
     things: np.ndarray, world: World, viewer: Viewer, view: View, classes: Sequence[str], limits: Labels
 ) -> Annotation:
     """The same when it is known which thing each pixel shows (int [H, W])."""
-    bounds = np.array([viewer.box(view, world.points(i)) for i in range(len(world.scene.things))])
     labels = [thing.label for thing in world.scene.things]
 
     def measure(thing: int) -> Alone:
         return viewer.alone(view, thing, world.points(thing))
 
-    return label(things, labels, bounds, measure, classes, limits)
+    return label(things, labels, measure, classes, limits)
 
 
 def label(
     things: np.ndarray,
     labels: Sequence[str],
-    bounds: np.ndarray,
     measure: Callable[[int], Alone],
     classes: Sequence[str],
     limits: Labels,
@@ -79,15 +77,13 @@ def label(
     Args:
         things: int [H, W], the index of the thing that each pixel shows, or -1.
         labels: the class name of each thing, ``""`` for none.
-        bounds: float [T, 4], each thing's projected box, hidden and outside parts included.
-        measure: what a thing covers with nothing before it; it is asked only about things that another
-            thing or the image's edge may cut into.
+        measure: what a thing covers with nothing before it. Even of what stands free, the ground it has sunk
+            into may hide a pixel.
         classes: class names in the order of their categories.
         limits: which instances are labelled.
 
     """
-    height, width = things.shape
-    semantic = np.zeros((height, width), np.uint8)
+    semantic = np.zeros(things.shape, np.uint8)
     instances = []
     present = np.bincount(things.ravel() + 1, minlength=len(labels) + 1)[1:]
     for thing in np.flatnonzero(present).tolist():
@@ -97,15 +93,10 @@ def label(
         category = classes.index(labels[thing]) + 1
         semantic[mask] = category
         area = int(present[thing])
-        box = amodal = tight_box(mask)
-        occlusion = truncation = 0.0
-        if _needs_measuring(thing, bounds, width, height):
-            alone = measure(thing)
-            inside = max(alone.inside, area)
-            occlusion = 1.0 - area / inside
-            truncation = 1.0 - inside / max(alone.whole, inside)
-            if alone.whole:
-                amodal = _union(box, alone.box)
+        box, alone = tight_box(mask), measure(thing)
+        inside = max(alone.inside, area)
+        occlusion, truncation = 1.0 - area / inside, 1.0 - inside / max(alone.whole, inside)
+        amodal = _union(box, alone.box) if alone.whole else box
         longer = max(box[2] - box[0], box[3] - box[1])
         labelled = (
             longer >= limits.min_box_px
@@ -125,13 +116,3 @@ def tight_box(mask: np.ndarray) -> Box:
 
 def _union(a: Box, b: Box) -> Box:
     return min(a[0], b[0]), min(a[1], b[1]), max(a[2], b[2]), max(a[3], b[3])
-
-
-def _needs_measuring(thing: int, bounds: np.ndarray, width: int, height: int) -> bool:
-    """Whether a thing may be cut off by the image's edge or hidden by another thing."""
-    x0, y0, x1, y1 = bounds[thing]
-    if x0 < 0.5 or y0 < 0.5 or x1 > width - 0.5 or y1 > height - 0.5:
-        return True
-    others = np.delete(bounds, thing, 0)
-    near = (others[:, 0] < x1 + 1) & (others[:, 2] > x0 - 1) & (others[:, 1] < y1 + 1) & (others[:, 3] > y0 - 1)
-    return bool(near.any())

@@ -93,8 +93,7 @@ def paste(
         moved = (box[0] + corner[0], box[1] + corner[1], box[2] + corner[0], box[3] + corner[1])
         wholes.append(Alone(inside, int(np.count_nonzero(mask)), moved))
     labels = [cutouts[placement.cutout].label for placement in placements]
-    bounds = np.array([whole.box for whole in wholes]).reshape(-1, 4)
-    return (result + 0.5).astype(np.uint8), label(things, labels, bounds, wholes.__getitem__, classes, limits)
+    return (result + 0.5).astype(np.uint8), label(things, labels, wholes.__getitem__, classes, limits)
 
 
 def _transform(shape: tuple[int, ...], placement: Placement) -> tuple[np.ndarray, tuple[int, int], tuple[int, int]]:

@@ -127,26 +127,25 @@ class Processes:
             os.killpg(process.pid, number)
 
 
-@pytest.fixture
-def processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
-    """Programs for one test; all are ended after it, and their logs are part of the report when it fails."""
+def _started(tmp_path_factory: pytest.TempPathFactory, node: pytest.Item | pytest.Module) -> Iterator[Processes]:
     started = Processes(tmp_path_factory.mktemp("processes"))
-    request.node.started_processes = started
+    node.started_processes = started  # type: ignore[union-attr]
     try:
         yield started
     finally:
         started.stop_all()
+
+
+@pytest.fixture
+def processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
+    """Programs for one test; all are ended after it, and their logs are part of the report when it fails."""
+    yield from _started(tmp_path_factory, request.node)
 
 
 @pytest.fixture(scope="module")
 def module_processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
     """Programs that the tests of a module share; all are ended after it."""
-    started = Processes(tmp_path_factory.mktemp("processes"))
-    request.node.started_processes = started
-    try:
-        yield started
-    finally:
-        started.stop_all()
+    yield from _started(tmp_path_factory, request.node)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import re
 from collections.abc import Sequence
 from types import TracebackType
@@ -15,6 +16,8 @@ from ..annotate import Instance, annotate_things
 from ..camera import View
 from ..lens import CameraModel
 from ..presets import load_preset
+from ..rendering import open_renderer
+from ..rendering.viewer import Viewer
 from ..sensor import expose
 from ..world import World
 from .boxes import Box3D, box_of
@@ -23,7 +26,6 @@ from .depth import informed
 from .meter import StageTimes
 from .path import Mount
 from .scenes import Episode, Setup, noise_of
-from .viewers import Viewers
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -97,7 +99,7 @@ class LiveWorld:
         _check_cameras(cameras, mounts)
         self.preset = load_preset(preset)
         self.times = StageTimes()
-        self._viewers = Viewers(width, height, len(cameras) if set(self.preset.camera.lens.names) - {"none"} else 1)
+        self._viewer = Viewer(width, height, functools.partial(open_renderer, "classic"))
         self._setup = Setup(
             self.preset, seed, width, height, scene_seconds, tuple(cameras), tuple(mounts), fixed_optics,
         )  # fmt: skip
@@ -137,7 +139,7 @@ class LiveWorld:
         setup, scene = self._setup, self._scene(t)
         index = 0 if camera is None else setup.cameras.index(camera)
         episode, seconds = self._episode(scene), t - scene * setup.scene_seconds
-        eye, viewer = episode.eyes[index], self._viewers.of(index)
+        eye, viewer = episode.eyes[index], self._viewer
         view = eye.view(seconds)
         instances: tuple[Instance, ...] = ()
         mask = distance = None
@@ -160,7 +162,7 @@ class LiveWorld:
     def close(self) -> None:
         """Stop building ahead and free everything held in OpenGL."""
         self._builder.close()
-        self._viewers.close()
+        self._viewer.close()
 
     def __enter__(self) -> LiveWorld:
         return self
@@ -180,7 +182,7 @@ class LiveWorld:
             episode = future.result()
             self._builder.forget(keep={scene + 1})
             with self.times.stage("load"):
-                self._viewers.load(episode.world)
+                self._viewer.load(episode.world)
             self._current = (scene, episode)
         return self._current[1]
 

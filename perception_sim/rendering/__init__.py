@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from perception_common.errors import UserError, did_you_mean
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from ..world import World
 
 Region = tuple[int, int, int, int]
+_KEPT_SIZES = 5
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -32,7 +34,7 @@ class Geometry:
 
 
 class Renderer(Protocol):
-    """Renders worlds in images of one size; use it from the thread that made it, one after the other, and close it.
+    """Renders worlds, one at a time; use it from the thread that made it, and close it.
 
     ``buffer`` (width, height) is the largest region that `alone` can look at.
     """
@@ -44,8 +46,8 @@ class Renderer(Protocol):
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what was held for the last one is freed."""
 
-    def unload(self) -> None:
-        """Free what is held for the world that is rendered, and forget it."""
+    def resize(self, width: int, height: int) -> None:
+        """Make images of that size from now on, of the same world; what the last few sizes need is kept."""
 
     def rgb(self, view: View) -> np.ndarray:
         """The picture, uint8 RGB [H, W, 3]: the same bytes for the same world and view."""
@@ -75,6 +77,37 @@ class Renderer(Protocol):
     def __enter__(self) -> Renderer: ...
 
     def __exit__(self, *_: object) -> None: ...
+
+
+class _Closed(Protocol):
+    def close(self) -> None: ...
+
+
+S = TypeVar("S", bound=_Closed)
+
+
+class Kept(Generic[S]):
+    """What images of a size need, made by ``make(width, height)`` and kept for the last few sizes; close it."""
+
+    def __init__(self, make: Callable[[int, int], S]) -> None:
+        self._make = make
+        self._held: OrderedDict[tuple[int, int], S] = OrderedDict()
+
+    def of(self, width: int, height: int) -> S:
+        """What that size needs."""
+        size = (width, height)
+        if size not in self._held:
+            while len(self._held) >= _KEPT_SIZES:
+                self._held.popitem(last=False)[1].close()
+            self._held[size] = self._make(width, height)
+        self._held.move_to_end(size)
+        return self._held[size]
+
+    def close(self) -> None:
+        """Close all of it."""
+        for held in self._held.values():
+            held.close()
+        self._held.clear()
 
 
 def _classic(width: int, height: int) -> Renderer:

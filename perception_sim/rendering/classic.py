@@ -10,7 +10,7 @@ import numpy as np
 
 from ..camera import View
 from ..world import NO_THING, World
-from . import Geometry, Region
+from . import Geometry, Kept, Region
 from .gl import device_name, mujoco, open_context
 
 NEAR_M = 0.01
@@ -60,6 +60,18 @@ class _Buffer:
         self._owner.free()
 
 
+class _Buffers:
+    """What images of one size are drawn in: pictures, and labels on twice the size (see `ClassicRenderer.alone`)."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.picture = _Buffer(width, height, _PICTURE_SAMPLES)
+        self.labels = _Buffer(2 * width, 2 * height, samples=0)
+
+    def close(self) -> None:
+        self.picture.free()
+        self.labels.free()
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Loaded:
     """A world, and what stands for it in OpenGL."""
@@ -79,40 +91,36 @@ class ClassicRenderer:
     """
 
     def __init__(self, width: int, height: int) -> None:
-        self.width, self.height = width, height
-        # Twice the size, so that what lies outside the image can be measured too (see `alone`).
-        self.buffer = (2 * width, 2 * height)
-        self._gl = open_context(*self.buffer)
+        self._gl = open_context(width, height)
         self.device = device_name()
-        self._picture = _Buffer(width, height, _PICTURE_SAMPLES)
-        self._labels = _Buffer(*self.buffer, samples=0)
+        self._sizes = Kept(_Buffers)
         self._loaded: _Loaded | None = None
         self._option = mujoco.MjvOption()
         self._camera = mujoco.MjvCamera()
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make images of that size from now on, of the same world; the buffers of the last few sizes are kept."""
+        self._gl.make_current()
+        self.width, self.height, self._buffers = width, height, self._sizes.of(width, height)
+        self.buffer = (2 * width, 2 * height)
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what the last one held in OpenGL is freed."""
-        self.unload()
+        self._free()
         context = mujoco.MjrContext(world.model, mujoco.mjtFontScale.mjFONTSCALE_50)
         context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         self._loaded = _Loaded(world, context, mujoco.MjvScene(world.model, world.model.ngeom + _MORE_GEOMS))
 
-    def unload(self) -> None:
-        """Free what the world that is rendered holds in OpenGL, and forget it."""
-        self._gl.make_current()
-        if self._loaded is not None:
-            self._loaded.context.free()
-        self._loaded = None
-
     def rgb(self, view: View) -> np.ndarray:
         pixels = np.empty((self.height, self.width, 3), np.uint8)
-        self._draw(self._picture, view, self._frame, VISIBLE, pixels, None)
+        self._draw(self._buffers.picture, view, self._frame, VISIBLE, pixels, None)
         return pixels[::-1]
 
     def geometry(self, view: View) -> Geometry:
         colors = np.empty((self.height, self.width, 3), np.uint8)
         depth = np.empty((self.height, self.width), np.float32)
-        far = self._draw(self._labels, view, self._frame, VISIBLE, colors, depth)
+        far = self._draw(self._buffers.labels, view, self._frame, VISIBLE, colors, depth)
         ids = _ids(colors)
         metres = _metres(depth, far)
         metres[ids == 0] = 0.0
@@ -136,17 +144,15 @@ class ClassicRenderer:
         colors = np.empty((height, width, 3), np.uint8)
         groups[own] = _ALONE_GROUP
         try:
-            self._draw(self._labels, view, region, _ALONE, colors, None)
+            self._draw(self._buffers.labels, view, region, _ALONE, colors, None)
         finally:
             groups[own] = 0
         return ((colors[..., 0] | colors[..., 1]) > 0)[::-1]
 
     def close(self) -> None:
         """Free everything held in OpenGL."""
-        self.unload()
-        self._gl.make_current()
-        self._picture.free()
-        self._labels.free()
+        self._free()
+        self._sizes.close()
         self._gl.free()
 
     def __enter__(self) -> ClassicRenderer:
@@ -158,6 +164,12 @@ class ClassicRenderer:
     @property
     def _frame(self) -> Region:
         return 0, 0, self.width, self.height
+
+    def _free(self) -> None:
+        self._gl.make_current()
+        if self._loaded is not None:
+            self._loaded.context.free()
+        self._loaded = None
 
     def _ready(self) -> _Loaded:
         if self._loaded is None:
@@ -186,7 +198,7 @@ class ClassicRenderer:
         mujoco.mjv_updateScene(world.model, world.data, self._option, None, self._camera, every, scene)
         far = far_plane(world, np.asarray(view.position))
         self._aim(scene, view, region, far)
-        segment = buffer is self._labels
+        segment = buffer is self._buffers.labels
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = segment
         scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = segment
         rect = mujoco.MjrRect(0, 0, region[2] - region[0], region[3] - region[1])

@@ -25,7 +25,7 @@ from perception_common.errors import UserError
 
 from ..camera import View
 from ..world import NO_THING, World
-from . import Geometry, Region
+from . import Geometry, Kept, Region
 from .classic import NEAR_M, VISIBLE, ClassicRenderer, far_plane
 from .gl import mujoco
 from .physical import Physical, encoded, physical
@@ -194,6 +194,28 @@ class _Staged:
         del self._shadeless, self._sky, self._renderables, self._lights, self.scene, self._resources
 
 
+class _Targets:
+    """What Filament draws images of one size in: several samples a pixel, and one."""
+
+    def __init__(self, context: Any, width: int, height: int) -> None:
+        from mujoco import mjrf
+
+        def target(scale: int) -> Any:
+            return context.create_render_target(
+                mjrf.RenderTargetConfig(
+                    width=scale * width,
+                    height=scale * height,
+                    color_format=mjrf.PixelFormat.PIXEL_FORMAT_RGB8,
+                    depth_format=mjrf.PixelFormat.PIXEL_FORMAT_DEPTH32F,
+                )
+            )
+
+        self.fine, self.plain = target(_SUPERSAMPLING), target(1)
+
+    def close(self) -> None:
+        del self.fine, self.plain
+
+
 class FilamentRenderer:
     """The `perception_sim.rendering.Renderer` whose pictures are Filament's.
 
@@ -209,33 +231,30 @@ class FilamentRenderer:
 
     def __init__(self, width: int, height: int) -> None:
         check()
-        self.width, self.height = width, height
         self._labels = ClassicRenderer(width, height)
-        self.buffer = self._labels.buffer
         self._context = open_context()
         self._world: World | None = None
         self._staged: _Staged | None = None
-        self._target = self._new_target(_SUPERSAMPLING)
-        self._plain_target = self._new_target(1)
+        self._sizes = Kept(functools.partial(_Targets, self._context))
+        self.resize(width, height)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make images of that size from now on, of the same world; the targets of the last few sizes are kept."""
+        self._labels.resize(width, height)
+        self.width, self.height, self.buffer = width, height, self._labels.buffer
+        self._targets = self._sizes.of(width, height)
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is rendered; what was held for the last one is freed."""
-        self.unload()
+        self._free()
         self._labels.load(world)
         self._world = world
 
-    def unload(self) -> None:
-        """Free what the world that is rendered holds in Vulkan and OpenGL, and forget it."""
-        self._labels.unload()
-        if self._staged is not None:
-            self._staged.free()
-        self._staged = self._world = None
-
     def rgb(self, view: View) -> np.ndarray:
-        fine = self._render(view, self._target, _SUPERSAMPLING)
+        fine = self._render(view, self._targets.fine, _SUPERSAMPLING)
         light = fine * np.uint16(_LONGER)
         if (fine.max(-1) < _DARK).mean() > _DARK_SHARE:
-            longer = self._render(view, self._target, _SUPERSAMPLING, exposure=_LONGER)
+            longer = self._render(view, self._targets.fine, _SUPERSAMPLING, exposure=_LONGER)
             np.copyto(light, longer, where=fine.max(-1, keepdims=True) < _LONGER_UNTIL)
         rows = light.reshape(self.height, _SUPERSAMPLING, self.width, _SUPERSAMPLING, 3)
         return _encoding(self._ready().physical.brightest)[rows.sum((1, 3), dtype=np.uint16)]
@@ -245,7 +264,7 @@ class FilamentRenderer:
         from mujoco import mjrf
 
         mode = mjrf.DrawMode.DRAW_MODE_SEGMENTATION_BY_ID
-        colors = self._render(view, self._plain_target, 1, draw_mode=mode).astype(np.int32)
+        colors = self._render(view, self._targets.plain, 1, draw_mode=mode).astype(np.int32)
         # Colours are 1 + the geom's number.
         owners = np.concatenate([[NO_THING], self._ready().world.owner]).astype(np.int16)
         things: np.ndarray = owners[colors[..., 0] + (colors[..., 1] << 8) + (colors[..., 2] << 16)]
@@ -265,16 +284,23 @@ class FilamentRenderer:
 
     def close(self) -> None:
         """Free everything held in Vulkan and OpenGL."""
-        self.unload()
+        self._free()
         self._labels.close()
         with _silence():
-            del self._target, self._plain_target, self._context
+            del self._targets
+            self._sizes.close()
+            del self._sizes, self._context
 
     def __enter__(self) -> FilamentRenderer:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _free(self) -> None:
+        if self._staged is not None:
+            self._staged.free()
+        self._staged = self._world = None
 
     def _ready(self) -> _Staged:
         """The world in Filament, from its first picture on: scenes that are only labelled cost nothing there."""
@@ -283,18 +309,6 @@ class FilamentRenderer:
         if self._staged is None:
             self._staged = _Staged(self._context, self._world)
         return self._staged
-
-    def _new_target(self, scale: int) -> Any:
-        from mujoco import mjrf
-
-        return self._context.create_render_target(
-            mjrf.RenderTargetConfig(
-                width=scale * self.width,
-                height=scale * self.height,
-                color_format=mjrf.PixelFormat.PIXEL_FORMAT_RGB8,
-                depth_format=mjrf.PixelFormat.PIXEL_FORMAT_DEPTH32F,
-            )
-        )
 
     def _render(self, view: View, target: Any, scale: int, exposure: float = 1.0, **how: Any) -> np.ndarray:
         """What Filament draws in ``target``, uint8 [scale H, scale W, 3], before its post-processing."""

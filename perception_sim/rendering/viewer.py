@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections import OrderedDict
 from collections.abc import Callable
 
 import cv2
@@ -19,7 +18,6 @@ from . import Geometry, Renderer
 Box = tuple[float, float, float, float]
 _DENSITY = {"plumb_bob": 1.0, "equidistant": 0.7}
 _ROUND_PX = 32
-_KEPT = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,31 +33,21 @@ class Alone:
 
 
 class Viewer:
-    """Sees one world at a time in images of one size, through any lens; close it.
-
-    Renderers for lenses are opened when they are first needed, and the last few are kept.
-    """
+    """Sees one world at a time in images of one size, through any lens; close it."""
 
     def __init__(self, width: int, height: int, opened: Callable[[int, int], Renderer]) -> None:
-        self.width, self.height, self._open = width, height, opened
-        self._plain = opened(width, height)
-        self._wide: OrderedDict[tuple[int, int], Renderer] = OrderedDict()
-        self._world: World | None = None
-        self._current: set[tuple[int, int]] = set()
+        self.width, self.height = width, height
+        self._renderer = opened(width, height)
 
     @property
     def plain(self) -> Renderer:
-        """The renderer for views without a lens; it has the world."""
-        return self._with_world(self._plain)
+        """The renderer, for views without a lens; good until the next view through one."""
+        self._renderer.resize(self.width, self.height)
+        return self._renderer
 
     def load(self, world: World) -> None:
         """Make ``world`` the one that is seen."""
-        self._world = world
-        # Each renderer gets it when it is first needed: a scene's views mostly share one lens.
-        for renderer in (self._plain, *self._wide.values()):
-            if (renderer.width, renderer.height) in self._current:
-                renderer.unload()
-        self._current.clear()
+        self._renderer.load(world)
 
     def rgb(self, view: View) -> np.ndarray:
         """The picture, uint8 RGB [H, W, 3]."""
@@ -87,12 +75,6 @@ class Viewer:
         source = self._pinhole(view.lens)
         uv, depth = _straight(view, source).project(points, source.width, source.height)
         return lenses.distort(uv.T, view.lens, source).T, depth
-
-    def box(self, view: View, points: np.ndarray) -> Box:
-        """The box around projected ``points`` [N, 3]."""
-        uv, _ = self.project(view, points)
-        (x0, y0), (x1, y1) = uv.min(1), uv.max(1)
-        return float(x0), float(y0), float(x1), float(y1)
 
     def alone(self, view: View, thing: int, points: np.ndarray) -> Alone:
         """What a thing of vertices ``points`` [N, 3] would cover with nothing before it."""
@@ -127,9 +109,8 @@ class Viewer:
         return lens.camera_model()
 
     def close(self) -> None:
-        """Free every renderer."""
-        for renderer in (self._plain, *self._wide.values()):
-            renderer.close()
+        """Free the renderer."""
+        self._renderer.close()
 
     def __enter__(self) -> Viewer:
         return self
@@ -144,30 +125,14 @@ class Viewer:
         return lenses.tables(lens, self.width, self.height, source)
 
     def _source(self, lens: Lens) -> tuple[Pinhole, Renderer]:
-        """The undistorted render for a lens, and a renderer of its size that has the world."""
+        """The undistorted render for a lens, and the renderer, of its size."""
         source = self._pinhole(lens)
-        size = (source.width, source.height)
-        if size == (self.width, self.height):
-            return source, self.plain
-        if size not in self._wide:
-            while len(self._wide) >= _KEPT:
-                _, renderer = self._wide.popitem(last=False)
-                self._current.discard((renderer.width, renderer.height))
-                renderer.close()
-            self._wide[size] = self._open(*size)
-        self._wide.move_to_end(size)
-        return source, self._with_world(self._wide[size])
-
-    def _with_world(self, renderer: Renderer) -> Renderer:
-        size = (renderer.width, renderer.height)
-        if size not in self._current and self._world is not None:
-            renderer.load(self._world)
-            self._current.add(size)
-        return renderer
+        self._renderer.resize(source.width, source.height)
+        return source, self._renderer
 
 
 def source_of(lens: Lens, width: int, height: int) -> Pinhole:
-    """The render for a lens, its sides rounded up so that lenses share renderers.
+    """The render for a lens, its sides rounded up so that lenses share buffers.
 
     Raises:
         UserError: the lens cannot be drawn (`lens.source_for`).

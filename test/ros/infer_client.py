@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -27,7 +28,10 @@ from perception_common.ros import qos
 from perception_common.ros.images import image_to_msg
 
 PATIENCE = 20.0
+NODE = "perception_infer.ros.infer_node"
+RECTANGLES = {"red": (40, 40, 100, 80), "blue": (200, 60, 240, 200)}
 Stamp = tuple[int, int]
+Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @dataclass(frozen=True)
@@ -180,3 +184,12 @@ def until(condition: Callable[[], bool], told: Callable[[], str] = lambda: "") -
     while not condition():
         assert time.monotonic() < limit, f"did not happen in time. {told()}"
         time.sleep(0.01)
+
+
+def boxes(message: object) -> list[list[float]]:
+    found = []
+    for detection in message.detections:  # type: ignore[attr-defined]
+        center, box = detection.bbox.center.position, detection.bbox
+        left, top = center.x - box.size_x / 2, center.y - box.size_y / 2
+        found.append([left, top, left + box.size_x, top + box.size_y])
+    return found

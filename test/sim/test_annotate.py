@@ -62,14 +62,13 @@ def test_occlusion_truncation_and_limits_by_hand() -> None:
     things = np.full((20, 30), -1)
     things[5:15, 0:8] = 0
     things[5:15, 4:8] = 1
-    bounds = np.array([[-2.0, 5.0, 8.0, 15.0], [4.0, 5.0, 8.0, 15.0]])
     asked = []
 
     def measure(thing: int) -> Alone:
         asked.append(thing)
         return Alone(80, 100, (-2.0, 5.0, 8.0, 15.0))
 
-    found = label(things, ["mug", ""], bounds, measure, ("ball", "mug"), ALL)
+    found = label(things, ["mug", ""], measure, ("ball", "mug"), ALL)
     assert asked == [0]
     (instance,) = found.instances
     assert instance.label == "mug"
@@ -81,7 +80,7 @@ def test_occlusion_truncation_and_limits_by_hand() -> None:
     assert instance.labelled
     assert (found.mask == 2).sum() == 40
     for limits in ({"max_occlusion": 0.4}, {"max_truncation": 0.1}, {"min_box_px": 11.0}, {"min_visible_px": 41}):
-        strict = label(things, ["mug", ""], bounds, measure, ("ball", "mug"), dataclasses.replace(ALL, **limits))
+        strict = label(things, ["mug", ""], measure, ("ball", "mug"), dataclasses.replace(ALL, **limits))
         assert not strict.instances[0].labelled, limits
         assert (strict.mask == 2).sum() == 40
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
-from worlds import world_of
+from worlds import assert_sound, world_of
 
 from perception_common.errors import UserError
 from perception_sim.catalogue import KINDS
@@ -32,14 +32,7 @@ def test_shapes_are_sound_and_no_two_alike(kind: str) -> None:
     low, high = solid.points.min(0), solid.points.max(0)
     assert np.allclose(low, -high)
     assert 0.04 < (high - low).max() < 0.2
-    for surface in solid.surfaces:
-        corners = surface.vertices[surface.faces]
-        faces = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-        # Triangles face the way their normals say: what is lit is what is seen.
-        assert (faces[:, None] * surface.normals[surface.faces]).sum(-1).min() > 0.0
-        assert np.allclose(np.linalg.norm(surface.normals, axis=1), 1.0)
-        assert np.isfinite(surface.uvs).all()
-        assert len(surface.uvs) == len(surface.vertices)
+    assert_sound(solid.surfaces)
 
 
 @pytest.mark.parametrize("preset", ["demo", "tabletop"])

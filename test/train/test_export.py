@@ -9,6 +9,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from engines import engine_outputs
 
 from perception_common.errors import UserError
 from perception_infer.contract.manifest import detection_tensors
@@ -85,16 +86,4 @@ def test_bundle_round_trip(candidate: Candidate, tmp_path: Path) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="NVIDIA's builder is for Linux here")
 def test_nvidia_builder_takes_the_graph(candidate: Candidate) -> None:
-    """TensorRT for RTX builds an engine ahead of time, strongly typed, without a GPU."""
-    trt = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
-    logger = trt.Logger(trt.Logger.ERROR)
-    builder = trt.Builder(logger)
-    flag = getattr(trt.NetworkDefinitionCreationFlag, "STRONGLY_TYPED", None)
-    network = builder.create_network(0 if flag is None else 1 << int(flag))
-    parser = trt.OnnxParser(network, logger)
-    assert parser.parse(candidate.onnx), [parser.get_error(i).desc() for i in range(parser.num_errors)]
-    shapes = {network.get_output(i).name: tuple(network.get_output(i).shape) for i in range(network.num_outputs)}
-    assert shapes == {"boxes": (1, 100, 4), "scores": (1, 100), "labels": (1, 100)}
-    engine = builder.build_serialized_network(network, builder.create_builder_config())
-    assert engine is not None
-    assert engine.nbytes > 1_000_000
+    assert engine_outputs(candidate.onnx) == {"boxes": (1, 100, 4), "scores": (1, 100), "labels": (1, 100)}

@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco_mask
 
+from perception_sim.rle import decode, encode
+
 from .checks import Damaged, number
 
 Pixels = npt.NDArray[np.bool_]
@@ -97,16 +99,10 @@ class RunLengths:
     def pixels(self, width: int, height: int) -> Pixels:
         if self._size != [height, width]:
             raise Damaged("mask of another size than its image")
-        counts = self._counts
-        if isinstance(counts, str):
-            # Decoded here, because pycocotools trusts what it reads.
-            counts = _runs_of_text(counts, width * height)
-        if not isinstance(counts, list) or not all(type(run) is int and 0 <= run <= width * height for run in counts):
-            raise Damaged(UNUSABLE)
-        if sum(counts) != width * height:
-            raise Damaged(UNUSABLE)
-        values = np.arange(len(counts)) % 2 == 1
-        return np.repeat(values, np.asarray(counts, np.int64)).reshape((height, width), order="F")
+        try:
+            return decode({"size": [height, width], "counts": self._counts})
+        except ValueError as error:
+            raise Damaged(UNUSABLE) from error
 
     def coco(self, pixels: Pixels) -> Any:
         return encode(pixels)
@@ -121,12 +117,6 @@ class RunLengths:
         if len(size) != 2 or not all(type(side) is int and 0 < side <= _LONGEST_SIDE for side in size):
             raise Damaged(UNUSABLE)
         return extent(self.pixels(size[1], size[0]))
-
-
-def encode(pixels: Pixels) -> dict[str, Any]:
-    """COCO's compressed run lengths of a bool mask [H, W]."""
-    runs = coco_mask.encode(np.asfortranarray(pixels, np.uint8))
-    return {"size": [int(side) for side in runs["size"]], "counts": runs["counts"].decode("ascii")}
 
 
 def extent(pixels: Pixels) -> tuple[float, float, float, float] | None:
@@ -145,24 +135,3 @@ def from_coco(segmentation: Any) -> Mask | None:
         flat = not isinstance(segmentation[0], list)
         return Polygons([segmentation] if flat else segmentation)
     return None
-
-
-def _runs_of_text(text: str, pixels: int) -> list[int]:
-    """Runs from COCO's text: five bits a character, each run less the one two before it (from the fourth on)."""
-    runs: list[int] = []
-    value = shift = 0
-    for character in text:
-        bits = ord(character) - 48
-        if not 0 <= bits < 64 or shift > 60 or len(runs) > pixels + 1:
-            raise Damaged(UNUSABLE)
-        value |= (bits & 0x1F) << shift
-        shift += 5
-        if bits & 0x20:
-            continue
-        if bits & 0x10:
-            value -= 1 << shift
-        runs.append(value + runs[-2] if len(runs) > 2 else value)
-        value = shift = 0
-    if shift:
-        raise Damaged(UNUSABLE)
-    return runs

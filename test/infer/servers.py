@@ -1,0 +1,108 @@
+"""A repository with a server over it, whose loader can be held and told to fail."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from bundles import scene, write_detector
+
+from perception_infer.loading import Cancelled, load_proven
+from perception_infer.models import Bundle, ModelRepository
+from perception_infer.predictor import Predictor
+from perception_infer.serving import Announcement, Answer, ModelServer, Rules
+
+WAIT = 10.0
+PICTURE = scene((640, 480), {"red": (40, 40, 100, 80)})
+
+
+class Loader:
+    """Loads for real; can be held, told to fail, and remembers what it was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.error: Exception | None = None
+        self.closed: list[int] = []
+
+    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool]) -> Predictor:
+        self.asked.append(bundle.manifest.version)
+        assert self.gate.wait(WAIT)
+        if cancelled():
+            raise Cancelled
+        if self.error is not None:
+            raise self.error
+        predictor = load_proven(bundle, "onnxruntime", 1, cancelled)[0]
+        close, version = predictor.close, bundle.manifest.version
+
+        def closing() -> None:
+            self.closed.append(version)
+            close()
+
+        predictor.close = closing  # type: ignore[method-assign]
+        return predictor
+
+
+class Bench:
+    """A repository, a server over it and what it told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root, self.loader, self.told = root, Loader(), []
+        self.servers: list[ModelServer] = []
+
+    def write(self, count: int = 1, **options: Any) -> None:
+        for _ in range(count):
+            write_detector(self.root, **options)
+
+    def server(self, **rules: Any) -> ModelServer:
+        server = ModelServer(
+            ModelRepository(self.root),
+            Rules("rectangles", **rules),
+            self.loader,
+            lambda line, bad: self.told.append(line),
+        )
+        self.servers.append(server)
+        return server
+
+    def serving(self, number: int) -> ModelServer:
+        """A server of which a frame was answered by this version."""
+        server = self.server()
+        server.load_first(number)
+        ask(server)
+        return server
+
+    def hold(self, server: ModelServer, number: int) -> None:
+        """Announce a version whose loading stops until the loader's gate is opened."""
+        before = list(self.loader.asked)
+        self.loader.gate.clear()
+        server.announce(self.announcement(number))
+        until(lambda: self.loader.asked == [*before, number])
+
+    def close(self) -> None:
+        self.loader.gate.set()
+        for server in self.servers:
+            server.close()
+
+    def announcement(self, version: int, name: str = "rectangles") -> Announcement:
+        return Announcement(name, f"file://{self.root}/{name}/{version}/manifest.json", version)
+
+
+def ask(server: ModelServer) -> Answer[float] | None:
+    """The version that answers, as a real frame."""
+    return server.answer(lambda predictor: float(predictor.predict(PICTURE).scores[0]))
+
+
+def version(server: ModelServer) -> int:
+    answer = ask(server)
+    return answer.predictor.bundle.manifest.version if answer else 0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + WAIT
+    while not condition():
+        assert time.monotonic() < limit, "did not happen in time"
+        time.sleep(0.002)

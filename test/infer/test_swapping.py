@@ -1,0 +1,101 @@
+"""The rules of serving: when a new model takes over, when it does not, and what is freed."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+from servers import Bench, ask, until, version
+
+from perception_infer.models import open_bundle
+from perception_infer.predictor import Predictor
+
+
+def test_a_newer_model_takes_over_with_its_first_frame(bench: Bench) -> None:
+    bench.write(score=0.9)
+    server = bench.server()
+    server.load_first()
+    first = ask(server)
+    assert first is not None
+    assert first.first
+    assert first.value == pytest.approx(0.9)
+    bench.write(score=0.7)
+    server.announce(bench.announcement(2))
+    until(lambda: server.status().loads == 2)
+    assert (server.status().version, server.replacing) == (1, True)
+    answers = [ask(server) for _ in range(2)]
+    assert [(answer.value, answer.first) for answer in answers if answer] == [
+        (pytest.approx(0.7), True),
+        (pytest.approx(0.7), False),
+    ]
+    assert (server.status().version, server.status().swaps, server.replacing) == (2, 1, False)
+    assert bench.loader.closed == [1], "the old model is freed"
+
+
+def test_the_old_model_serves_while_the_new_one_loads(bench: Bench) -> None:
+    bench.write(2)
+    server = bench.serving(1)
+    bench.hold(server, 2)
+    assert server.replacing
+    assert version(server) == 1
+    bench.loader.gate.set()
+    until(lambda: version(server) == 2)
+
+
+def test_a_newer_announcement_supersedes_the_one_that_loads(bench: Bench) -> None:
+    bench.write(4)
+    server = bench.serving(1)
+    bench.hold(server, 2)
+    server.announce(bench.announcement(3))
+    server.announce(bench.announcement(4))
+    server.announce(bench.announcement(4))
+    bench.loader.gate.set()
+    until(lambda: version(server) == 4)
+    status = server.status()
+    assert bench.loader.asked == [1, 2, 4]
+    assert (status.swaps, status.refused, status.ignored) == (1, 0, 1)
+
+
+def test_a_model_that_fails_on_its_first_frame_is_rolled_back(bench: Bench) -> None:
+    bench.write(2)
+    server = bench.serving(1)
+    server.announce(bench.announcement(2))
+    until(lambda: server.status().loads == 2)
+
+    def fails_on_the_new_one(predictor: Predictor) -> int:
+        if predictor.bundle.manifest.version == 2:
+            raise RuntimeError("out of memory")
+        return predictor.bundle.manifest.version
+
+    answer = server.answer(fails_on_the_new_one)
+    assert answer is not None
+    assert (answer.value, answer.first) == (1, False), "the same frame is answered by the old model"
+    status = server.status()
+    assert (status.version, status.swaps, status.refused, server.replacing) == (1, 0, 1, False)
+    assert "out of memory" in status.last_error
+    server.announce(bench.announcement(2))
+    until(lambda: version(server) == 2)
+
+
+def test_two_models_between_two_frames_free_the_one_that_never_served(bench: Bench) -> None:
+    bench.write(3)
+    server = bench.serving(1)
+    for wanted, loads in ((2, 2), (3, 3)):
+        server.announce(bench.announcement(wanted))
+        until(lambda loads=loads: server.status().loads == loads)
+    assert bench.loader.closed == [2]
+    assert version(server) == 3
+    assert server.status().swaps == 1
+
+
+def test_close_gives_up_loading_and_frees_all(bench: Bench) -> None:
+    bench.write(2)
+    server = bench.serving(1)
+    bench.hold(server, 2)
+    threading.Timer(0.05, bench.loader.gate.set).start()
+    began = time.monotonic()
+    server.close()
+    assert time.monotonic() - began < 1
+    assert bench.loader.closed == [1]
+    assert open_bundle(bench.root / "rectangles" / "2")

@@ -1,0 +1,33 @@
+"""Fixtures of the nodes' tests. Without ROS they are not asked for: the modules skip themselves."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from infer_client import Start, World
+
+
+@pytest.fixture(scope="module")
+def start(module_processes: Any) -> Start:
+    """Start infer_node in a namespace, with parameters."""
+    from infer_client import NODE
+
+    def begin(namespace: str, **parameters: object) -> subprocess.Popen[bytes]:
+        process: subprocess.Popen[bytes] = module_processes.node(NODE, namespace=namespace, **parameters)
+        return process
+
+    return begin
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    from infer_client import World
+
+    world = World()
+    yield world
+    world.close()
