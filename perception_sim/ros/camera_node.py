@@ -8,6 +8,7 @@ from typing import Any
 
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
+from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Float64
 
@@ -26,6 +27,7 @@ from .topics import CameraTopics, Transforms
 
 # How often it is asked for a frame that may come as soon as it can.
 _SOON_S = 0.001
+_FAREWELL_S = 1.0
 _SLOW = 0.95
 
 
@@ -71,6 +73,11 @@ class SimCameraNode(Node):
 
     def close(self) -> None:
         """Free the world; called once before the node is destroyed."""
+        if self.finished:
+            # The last frame counts as much as any other: readers get the time to take it.
+            end = time.monotonic() + _FAREWELL_S
+            for publisher in self.publishers:
+                publisher.wait_for_all_acked(Duration(seconds=max(end - time.monotonic(), 0.0)))
         self._diagnostics.close()
         self._world.close()
 

@@ -87,7 +87,7 @@ class Processes:
     def start(
         self, name: str, command: Sequence[str], nice: int = 0, environment: Mapping[str, str] | None = None
     ) -> Child:
-        """Start ``python -m command…``; output goes to ``logs/<name>.log``."""
+        """Start ``python -m command…``, ``nice`` steps behind this process; output goes to ``logs/<name>.log``."""
         log = self._logs / f"{name}.log"
         with log.open("wb") as file:
             process = subprocess.Popen(
@@ -101,7 +101,7 @@ class Processes:
         child = self._children[name] = Child(name, process, log)
         if nice:
             with suppress(ProcessLookupError):  # it ended already: `check` tells how
-                os.setpriority(os.PRIO_PROCESS, process.pid, nice)
+                os.setpriority(os.PRIO_PROCESS, process.pid, min(os.getpriority(os.PRIO_PROCESS, 0) + nice, 19))
         return child
 
     def check(self, finished: Sequence[str] = (), waited: Sequence[str] = ()) -> None:
