@@ -10,7 +10,7 @@ from ..presets import Preset
 from ..randomize import Chance, Choice, Color
 from ..scene import Light, Material, Stage, Table, Walls
 from ..textures import Color as Rgb
-from ..textures import Texture, panorama, photographs, terrain
+from ..textures import Texture, panorama, photographs, terrain, terrain_palettes
 from ..textures.ground import TYPICAL
 
 _STAGE_TEXTURE_PX = 256
@@ -19,7 +19,7 @@ _WALL_TEXTURE_PX = 192
 _SKY_TEXTURE_PX = 256
 
 
-_PALETTES = {**TYPICAL, **terrain.PALETTES, **panorama.PALETTES}
+_PALETTES = {**TYPICAL, **terrain_palettes.PALETTES, **panorama.PALETTES}
 _AROUND = frozenset(panorama.PANORAMAS)
 _FITTING_DRAWS = 50
 

@@ -8,9 +8,9 @@ import pytest
 from perception_sim.presets import load_preset
 from perception_sim.sampling import stage_colors
 from perception_sim.sampling.stage import sample_stage
-from perception_sim.textures import Texture, fields, paint, panorama, terrain
+from perception_sim.textures import Texture, fields, paint, panorama, terrain, terrain_palettes
 
-PALETTES = {**terrain.PALETTES, **panorama.PALETTES}
+PALETTES = {**terrain_palettes.PALETTES, **panorama.PALETTES}
 KINDS = ("grain", "fractal", "patches", "blades", "strands", "stones4", "stones12", "stones40")
 
 
