@@ -49,7 +49,7 @@ class TrainingDisplay:
             self._print(f"training {word} step {event['step']} in {event['precision']}: {images}")
         elif kind == "validation":
             self._print(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
-        elif kind == "refused":
+        elif kind in ("refused", "recovered"):
             self._print(f"step {event['step']}: {event['message']}")
         elif kind == "export":
             self._print(f"exported {event['name']} v{event['version']}: {event['uri']}")

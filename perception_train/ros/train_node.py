@@ -145,7 +145,7 @@ class TrainNode(LifecycleNode):
         elif kind in ("export", "exported_before"):
             # A resumed run announces its last version again: the latched message died with the node before.
             self._announce(event)
-        elif kind == "refused":
+        elif kind in ("refused", "recovered"):
             self.get_logger().warning(f"step {event['step']}: {event['message']}")
         elif kind == "done":
             self._values["state"] = str(event["state"])

@@ -27,13 +27,16 @@ class TrainParams(AugmentParams):
     )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
-    batch: int = param(16, "images per step", minimum=1, maximum=1024)
+    batch: int = param(16, "images per forward pass", minimum=1, maximum=1024)
+    accumulate: int = param(1, "forward passes whose gradients make one step", minimum=1, maximum=1024)
     minutes: float = param(10.0, "time budget; the learning rate ends its decay with it (0: no limit)", minimum=0.0)
     steps: int = param(0, "step budget; with both budgets the nearer end counts (0: no limit)", minimum=0)
     exports: int = param(4, "bundles to export, evenly over the budget, the last at its end", minimum=1, maximum=1000)
     validations: int = param(
         8, "validations, evenly over the budget; exports happen at some of them", minimum=1, maximum=1000
     )
+    patience: int = param(0, "end after so many validations without a better `metric` (0: never)", minimum=0)
+    metric: str = param("map", "which validation figure says what is better", choices=("map", "map50", "map75"))
     learning_rate: float = param(0.002, "peak learning rate of AdamW", minimum=1e-7, maximum=1.0)
     weight_decay: float = param(0.05, "weight decay of convolution weights", minimum=0.0, maximum=1.0)
     warmup_steps: int = param(100, "steps over which the learning rate rises", minimum=0)

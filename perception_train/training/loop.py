@@ -6,7 +6,7 @@ import dataclasses
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,14 +29,20 @@ from . import checkpoint
 from .config import TrainParams
 from .ema import WeightAverage, with_precise_statistics
 from .meter import Meter
-from .optimize import bf16_is_faster, compute_losses, make_optimizer
+from .optimize import accumulated, bf16_is_faster, make_optimizer
 from .records import Records
 from .schedule import Schedule
 from .validation import Validation
 
 Event = dict[str, Any]
 _STATISTICS_BATCHES = 24
+_RECOVERIES, _SLOWER = 3, 0.3
+"""How often a run that diverges goes back to its last checkpoint, and by what the learning rate is lowered then."""
 _REPORT_SECONDS = 1.0
+
+
+class _Diverged(Exception):
+    """The loss or its gradient is not a finite number."""
 
 
 class Trainer:
@@ -46,7 +52,8 @@ class Trainer:
         params: what to train.
         listen: receives events: ``start``, ``step`` (about once a second), ``validation``, ``export``
             (a bundle is in the repository), ``exported_before`` (the last one, of a resumed run), ``refused``
-            (a candidate was not fit), ``checkpoint`` and ``done``; each has its name under ``event``.
+            (a candidate was not fit), ``recovered`` (the loss was not finite), ``checkpoint`` and ``done``; each has
+            its name under ``event``.
 
     Raises:
         UserError: datasets, parameters or the run directory are not usable.
@@ -68,6 +75,7 @@ class Trainer:
         self._network = (params.width, params.height)
         self._schedule = Schedule(params)
         self._elapsed, self._step = 0.0, 0
+        self._slower, self._recoveries = 1.0, 0
         self._last_validation: Validation | None = None
         self._records = Records(self._run)
         self._source = Source(
@@ -144,8 +152,11 @@ class Trainer:
             validation_images=len(self._validation.samples),
             precision="bf16" if self._bf16 else "fp32",
             parameters=sum(x.numel() for x in self._model.parameters()),
-            resumed=state is not None,
+            resumed=self._step > 0,
         )
+        if state is None:
+            # What a run that diverges before its next checkpoint goes back to.
+            self._save()
         if self._records.versions:
             self._emit("exported_before", **self._announcement(self._records.versions[-1]))
 
@@ -168,6 +179,7 @@ class Trainer:
         self._average.updates = state["average_updates"]
         self._optimizer.load_state_dict(state["optimizer"])
         self._step, self._elapsed, self._bf16 = state["step"], state["elapsed"], state["bf16"]
+        self._slower, self._recoveries = state.get("slower", 1.0), state.get("recoveries", 0)
         self._schedule.resume(self._step, self._elapsed)
         if state["validation"] is not None:
             self._last_validation = Validation(**state["validation"])
@@ -183,15 +195,22 @@ class Trainer:
     # -- fit --------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
-        if self._schedule.over(self._step, self._elapsed):
+        if self._over():
             return
-        stream = self._loader.stream(self._step, lambda step: self._schedule.mosaic(step, self._elapsed))
+        stream = self._batches()
         saved = reported = time.monotonic()
-        meter = Meter(self.params.batch)
+        meter = Meter(self.params.batch * self.params.accumulate)
         try:
-            while not self._stop.is_set() and not self._schedule.over(self._step, self._elapsed):
+            while not self._stop.is_set() and not self._over():
                 begin = time.monotonic()
-                losses, rate = self._train_step(next(stream))
+                try:
+                    losses, rate = self._train_step([next(stream) for _ in range(self.params.accumulate)])
+                except _Diverged as diverged:
+                    stream.close()
+                    self._elapsed += time.monotonic() - begin
+                    self._recover(diverged)
+                    stream = self._batches()
+                    continue
                 self._step += 1
                 self._elapsed += time.monotonic() - begin
                 meter.add(losses, time.monotonic() - begin)
@@ -214,28 +233,72 @@ class Trainer:
         finally:
             stream.close()
 
-    def _train_step(self, batch: Batch) -> tuple[dict[str, float], float]:
-        rate = self._schedule.rate(self._step, self._elapsed)
+    def _over(self) -> bool:
+        """Whether the budget is used up, or nothing has become better for too long."""
+        return self._schedule.over(self._step, self._elapsed) or self._stale()
+
+    def _stale(self, *figures: float) -> bool:
+        """Whether the best validation, these latest ones included, is as old as the run's patience."""
+        every = [*self._records.figures(self.params.metric), *figures]
+        return bool(self.params.patience and every and len(every) - 1 - int(np.argmax(every)) >= self.params.patience)
+
+    def _batches(self) -> Generator[Batch, None, None]:
+        """Batches from the present step on."""
+        each = self.params.accumulate
+        return self._loader.stream(
+            each * self._step, lambda number: self._schedule.mosaic(number // each, self._elapsed)
+        )
+
+    def _train_step(self, batches: list[Batch]) -> tuple[dict[str, float], float]:
+        """One step of the optimiser.
+
+        Raises:
+            _Diverged: the loss or its gradient is not finite; the weights are as they were.
+
+        """
+        rate = self._schedule.rate(self._step, self._elapsed) * self._slower
         for group in self._optimizer.param_groups:
             group["lr"] = rate
-        losses = compute_losses(self._model.train(), batch, self._bf16)
         self._optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.params.clip_norm)
+        values = accumulated(self._model.train(), batches, self._bf16)
+        norm = float(torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.params.clip_norm))
+        for name, value in (("loss", values["total"]), ("gradient", norm)):
+            if not math.isfinite(value):
+                raise _Diverged(f"the {name} became {value} at step {self._step}")
         self._optimizer.step()
         self._average.update(self._model)
-        values = {name: float(value.detach()) for name, value in losses.items()}
-        if not math.isfinite(values["total"]):
-            raise UserError(
-                f"the loss became {values['total']} at step {self._step}",
-                where=self._run,
-                fix="lower learning_rate and start again: the last checkpoint is from before",
-            )
         return values, rate
+
+    def _recover(self, diverged: _Diverged) -> None:
+        """Back to the last good state with a lower learning rate.
+
+        Raises:
+            UserError: that has been done too often.
+
+        """
+        self._recoveries += 1
+        if self._recoveries > _RECOVERIES:
+            raise UserError(
+                f"{diverged}, {_RECOVERIES} lower learning rates notwithstanding",
+                where=self._run,
+                fix="start again with a lower learning_rate, or fp32 if precision is bf16; the last checkpoint is good",
+            )
+        state = checkpoint.load(self._run)
+        if state is None:
+            raise UserError(str(diverged), where=self._run, fix="somebody removed the run's checkpoint: start again")
+        # The same batches come again: what differs is the rate. Time is not given back.
+        elapsed, slower, recoveries = self._elapsed, self._slower * _SLOWER, self._recoveries
+        self._restore(state)
+        self._elapsed, self._slower, self._recoveries = elapsed, slower, recoveries
+        self._schedule.resume(self._step, self._elapsed)
+        self._records.keep_until(self._step)
+        self._emit("recovered", step=self._step, message=f"{diverged}: going on from step {self._step} more slowly")
 
     def _milestone(self, export: bool) -> None:
         candidate = self._candidate()
         result = self._last_validation = candidate.validate()
+        # The last validation of a run is exported, also when patience ends it.
+        export = export or self._stale(result.metrics()[self.params.metric])
         try:
             version = self._publish(candidate, result) if export else None
         except UserError as error:
@@ -282,7 +345,7 @@ class Trainer:
         row = dict(
             step=self._step,
             seconds=round(self._elapsed, 2),
-            epoch=round(self._step / self._loader.steps_per_epoch, 3),
+            epoch=round(self._step * self.params.accumulate / self._loader.steps_per_epoch, 3),
             loss=means["total"],
             loss_box=means["box"],
             loss_cls=means["cls"],
@@ -304,6 +367,8 @@ class Trainer:
                 "step": self._step,
                 "elapsed": self._elapsed,
                 "bf16": self._bf16,
+                "slower": self._slower,
+                "recoveries": self._recoveries,
                 "validation": None if self._last_validation is None else dataclasses.asdict(self._last_validation),
                 "versions": self._records.versions,
                 "architecture": self.params.architecture,
@@ -316,7 +381,7 @@ class Trainer:
 
     def _finish(self) -> Event:
         self._save()
-        finished = self._schedule.over(self._step, self._elapsed)
+        finished = self._over()
         summary = self._records.summarise("done" if finished else "stopped", self._step, self._elapsed)
         result = self._last_validation
         if result is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -29,6 +30,17 @@ def compute_losses(model: Yolo, batch: Batch, bf16: bool) -> dict[str, Tensor]:
     height, width = batch.images.shape[1:3]
     losses = model.loss(raw, batch.targets, height, width)
     return losses | {"total": torch.stack(list(losses.values())).sum()}
+
+
+def accumulated(model: Yolo, batches: Sequence[Batch], bf16: bool) -> dict[str, float]:
+    """Gradients of the mean loss over several batches, added to those of the model; the means of the loss's parts."""
+    means: dict[str, float] = {}
+    for batch in batches:
+        losses = compute_losses(model, batch, bf16)
+        (losses["total"] / len(batches)).backward()  # type: ignore[no-untyped-call]
+        for name, value in losses.items():
+            means[name] = means.get(name, 0.0) + float(value.detach()) / len(batches)
+    return means
 
 
 def bf16_is_faster(probe: Yolo, batch: Batch) -> bool:

@@ -52,6 +52,10 @@ class Records:
         self._validations.append(row)
         self._append(VALIDATIONS, row)
 
+    def figures(self, metric: str) -> list[float]:
+        """A metric of every validation so far."""
+        return [float(row[metric]) for row in self._validations]
+
     def summarise(self, state: str, step: int, seconds: float) -> dict[str, Any]:
         """The last validation, the speed (median over the run) and what was exported."""
         last = self._validations[-1] if self._validations else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -178,3 +179,94 @@ def test_average_and_precise_statistics() -> None:
     features = torch.cat([average.model[0](x) for x in inputs])
     assert torch.allclose(precise[1].running_mean, features.mean((0, 2, 3)), atol=1e-4)
     assert not precise.training
+
+
+def diverging(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[int], bool]) -> None:
+    """Make the loss infinite at those of its calls."""
+    from perception_train.training import optimize
+
+    calls, real = [0], optimize.compute_losses
+
+    def losses(*arguments: Any) -> dict[str, torch.Tensor]:
+        calls[0] += 1
+        found = real(*arguments)
+        return {name: value * float("inf") for name, value in found.items()} if wrong(calls[0]) else found
+
+    monkeypatch.setattr(optimize, "compute_losses", losses)
+
+
+def test_a_loss_that_is_not_finite_sends_the_run_back_more_slowly(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverging(monkeypatch, lambda call: call == 40)
+    events: list[dict[str, Any]] = []
+    summary = Trainer(params(shapes, tmp_path / "run", precision="fp32"), events.append).fit()
+    (recovered,) = [event for event in events if event["event"] == "recovered"]
+    # The checkpoint before is that of the export at the first validation, or the beginning.
+    assert recovered["step"] in (0, 30)
+    assert "became inf at step 39" in recovered["message"]
+    assert summary["state"] == "done"
+    assert summary["steps"] == 60
+    steps = [int(row["step"]) for row in rows(tmp_path / "run" / "train.csv")]
+    assert steps == sorted(set(steps))
+    state = checkpoint.load(tmp_path / "run")
+    assert state is not None
+    assert state["slower"] == pytest.approx(0.3)
+    assert all(torch.isfinite(value).all() for value in state["model"].values())
+
+
+def test_a_run_that_diverges_again_and_again_ends_with_one_message(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    diverging(monkeypatch, lambda call: call > 5)
+    with pytest.raises(UserError, match="lower learning_rate") as caught:
+        Trainer(params(shapes, tmp_path / "run", precision="fp32"), lambda event: None).fit()
+    assert "\n" not in str(caught.value)
+    state = checkpoint.load(tmp_path / "run")
+    assert state is not None
+    assert state["step"] == 0
+
+
+def test_accumulated_gradients_are_those_of_one_large_batch(shapes: Path, tmp_path: Path) -> None:
+    from perception_train.data.loader import Batch
+    from perception_train.models import build_model
+    from perception_train.training.optimize import accumulated
+
+    torch.manual_seed(3)
+    model = build_model("yolo_n", 2).eval()
+    trainer = Trainer(params(shapes, tmp_path / "run", batch=4, accumulate=2), lambda event: None)
+    trainer._set_up()
+    stream = trainer._batches()
+    first = next(stream)
+    stream.close()
+    accumulated(model, [first, first], bf16=False)
+    twice = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
+    model.zero_grad()
+    accumulated(model, [first], bf16=False)
+    once = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
+    assert isinstance(first, Batch)
+    assert len(once) > 100
+    assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(twice, once, strict=True))
+
+
+def test_accumulation_takes_the_batches_one_after_the_other(shapes: Path, tmp_path: Path) -> None:
+    trainer = Trainer(params(shapes, tmp_path / "run", batch=4, accumulate=3), lambda event: None)
+    trainer._set_up()
+    trainer._step = 5
+    stream = trainer._batches()
+    assert torch.equal(next(stream).images, trainer._loader.batch(15, True).images)
+    stream.close()
+
+
+def test_patience_ends_a_run_and_its_last_model_is_exported(shapes: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    # Nothing is learnt at such a rate: the first validation stays the best.
+    chosen = params(shapes, tmp_path / "run", learning_rate=1e-7, validations=6, exports=1, patience=2)
+    trainer = Trainer(chosen, events.append)
+    summary = trainer.fit()
+    validations = [event for event in events if event["event"] == "validation"]
+    assert len(validations) == 3
+    assert summary["state"] == "done"
+    assert summary["steps"] == 30
+    # A finished run is not begun again.
+    assert Trainer(chosen, lambda event: None).fit()["steps"] == 30
