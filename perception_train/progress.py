@@ -47,6 +47,7 @@ class TrainingDisplay:
             word = "resumed at" if event["resumed"] else "starts at"
             images = f"{event['images']} images, validation on {event['validation_images']}"
             self._print(f"training {word} step {event['step']} in {event['precision']}: {images}")
+            self._print(f"what the network is shown: {event['samples']}")
         elif kind == "validation":
             self._print(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
         elif kind in ("refused", "recovered"):

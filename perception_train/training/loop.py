@@ -31,6 +31,7 @@ from .ema import WeightAverage, with_precise_statistics
 from .meter import Meter
 from .optimize import accumulated, bf16_is_faster, make_optimizer
 from .records import Records
+from .samples import write_samples
 from .schedule import Schedule
 from .validation import Validation
 
@@ -144,8 +145,11 @@ class Trainer:
         else:
             self._records.clear()
             self._bf16 = self._choose_precision()
+        first = self._step * p.accumulate
+        shown = self._loader.batch(first, self._schedule.mosaic(self._step, self._elapsed))
         self._emit(
             "start",
+            samples=str(write_samples(self._run, shown, self._train.classes)),
             step=self._step,
             classes=list(self._train.classes),
             images=len(self._train.samples),

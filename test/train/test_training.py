@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import pytest
 import torch
 from shapes import make_dataset, small_run
@@ -34,6 +35,10 @@ def test_a_run_leaves_curves_bundles_and_a_summary(shapes: Path, tmp_path: Path)
     summary = Trainer(params(shapes, tmp_path / "run"), events.append).fit()
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
+    picture = cv2.imread(events[0]["samples"])
+    # A batch of four samples of 96x64 in a row, a gap behind each.
+    assert picture.shape == (68, 400, 3)
+    assert picture.std() > 10.0
     assert kinds[-1] == "done"
     assert kinds.count("validation") == 2
     assert kinds.count("export") == 1
