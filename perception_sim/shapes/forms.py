@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .mesh import Mesh, merge
+from .vectors import cross
 
 _CREASE_COS = np.cos(np.radians(40.0))
 
@@ -68,7 +69,7 @@ def loft(rings: ArrayLike, close: bool = True) -> Mesh:
     if close:
         points = np.concatenate([points, points[:, :1]], 1)
     a, b, c, d = points[:-1, :-1], points[:-1, 1:], points[1:, 1:], points[1:, :-1]
-    normals = np.cross(c - a, d - b)
+    normals = cross(c - a, d - b)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-15
     left, right = normals.copy(), normals.copy()
     before = np.roll(normals, 1, 1)
@@ -105,7 +106,7 @@ def _quads(corners: np.ndarray, normals: np.ndarray, uvs: np.ndarray) -> Mesh:
 def tidy(mesh: Mesh) -> Mesh:
     """The mesh without the triangles that have no area."""
     corners = mesh.vertices[mesh.faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = np.linalg.norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     return dataclasses.replace(mesh, faces=mesh.faces[area > 1e-12])
 
 
@@ -118,7 +119,7 @@ def skin(points: ArrayLike, close: bool = True) -> Mesh:
         along = wide[:, 2:] - wide[:, :-2]
     else:
         along = np.gradient(grid, axis=1)
-    normals = np.cross(along, np.gradient(grid, axis=0))
+    normals = cross(along, np.gradient(grid, axis=0))
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     # Where a ring has shrunk to a point, the surface looks away from the ring beside it.
     for row, beside in ((0, 1), (-1, -2)):

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 
 from .forms import tidy
 from .mesh import Mesh
+from .vectors import cross
 
 
 def limbs(paths: ArrayLike, radii: ArrayLike, sections: int = 8) -> Mesh:
@@ -20,7 +21,7 @@ def limbs(paths: ArrayLike, radii: ArrayLike, sections: int = 8) -> Mesh:
     # Across a path: y × tangent, written out.
     side = np.stack([tangents[..., 2], np.zeros_like(size), -tangents[..., 0]], -1)
     side /= np.linalg.norm(side, axis=-1, keepdims=True)
-    other = np.cross(tangents, side)
+    other = cross(tangents, side)
     angle = np.linspace(0.0, 2.0 * np.pi, sections + 1)[:, None]
     out = np.cos(angle) * side[:, :, None] + np.sin(angle) * other[:, :, None]
     vertices = lines[:, :, None] + size[:, :, None, None] * out
@@ -47,9 +48,9 @@ def rods(starts: ArrayLike, ends: ArrayLike, radii: ArrayLike, sections: int = 1
     length = np.linalg.norm(way, axis=1, keepdims=True)
     way = way / length
     aside = np.where(np.abs(way[:, 2:]) < 0.9, [0.0, 0.0, 1.0], [1.0, 0.0, 0.0])
-    side = np.cross(aside, way)
+    side = cross(aside, way)
     side /= np.linalg.norm(side, axis=1, keepdims=True)
-    other = np.cross(way, side)
+    other = cross(way, side)
     angle = np.linspace(0.0, 2.0 * np.pi, sections + 1)[:, None]
     out = np.cos(angle) * side[:, None] + np.sin(angle) * other[:, None]
     low, high = a[:, None] + size[:, :1, None] * out, b[:, None] + size[:, 1:, None] * out
@@ -83,7 +84,7 @@ def blades(paths: ArrayLike, widths: ArrayLike, thickness: float) -> Mesh:
     tangents = np.gradient(lines, axis=1)
     side = np.stack([-tangents[..., 1], tangents[..., 0], np.zeros(lines.shape[:2])], -1)
     side /= np.linalg.norm(side, axis=-1, keepdims=True) + 1e-12
-    normals = np.cross(tangents, side)
+    normals = cross(tangents, side)
     normals /= np.linalg.norm(normals, axis=-1, keepdims=True) + 1e-12
     edges = np.stack([lines - half * side, lines + half * side], 2)
     up = np.broadcast_to(normals[:, :, None], edges.shape)

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .vectors import cross
+
 _CREASE_COS = np.cos(np.radians(35.0))
 
 
@@ -33,7 +35,7 @@ class Mesh:
     def flat(self) -> Mesh:
         """The same surface with one normal per triangle."""
         corners = self.vertices[self.faces]
-        normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+        normals = cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
         normals /= np.linalg.norm(normals, axis=1, keepdims=True) + 1e-12
         count = 3 * len(self.faces)
         faces = np.arange(count).reshape(-1, 3)
@@ -57,12 +59,12 @@ def rotation_between(source: ArrayLike, target: ArrayLike) -> np.ndarray:
     """A rotation matrix [3, 3] that turns the direction ``source`` into ``target``."""
     a = np.asarray(source, float) / np.linalg.norm(np.asarray(source, float))
     b = np.asarray(target, float) / np.linalg.norm(np.asarray(target, float))
-    cross, cos = np.cross(a, b), float(a @ b)
+    turn, cos = cross(a, b), float(a @ b)
     if cos < -0.999999:
-        axis = np.cross(a, [1.0, 0.0, 0.0] if abs(a[0]) < 0.9 else [0.0, 1.0, 0.0])
+        axis = cross(a, [1.0, 0.0, 0.0] if abs(a[0]) < 0.9 else [0.0, 1.0, 0.0])
         axis /= np.linalg.norm(axis)
         return 2.0 * np.outer(axis, axis) - np.eye(3)
-    skew = np.array([[0, -cross[2], cross[1]], [cross[2], 0, -cross[0]], [-cross[1], cross[0], 0]])
+    skew = np.array([[0, -turn[2], turn[1]], [turn[2], 0, -turn[0]], [-turn[1], turn[0], 0]])
     return np.eye(3) + skew + skew @ skew / (1.0 + cos)
 
 
@@ -76,7 +78,7 @@ def box(half: ArrayLike) -> Mesh:
             normal = np.zeros(3)
             normal[axis] = sign
             first = np.roll(np.array([0.0, 1.0, 0.0]), axis)
-            second = np.cross(normal, first)
+            second = cross(normal, first)
             u, v = first @ np.diag(size) @ first, abs(second) @ size
             corners = np.array([a * u * first + b * v * second for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1))])
             uvs = np.array([[-u, -v], [u, -v], [u, v], [-u, v]]) * scale + 0.5
@@ -138,13 +140,13 @@ def tube(path: np.ndarray, radii: ArrayLike, sections: int = 12, closed: bool = 
     tangents = np.roll(points, -1, 0) - np.roll(points, 1, 0) if closed else np.gradient(points, axis=0)
     tangents /= np.linalg.norm(tangents, axis=1, keepdims=True)
     sides = np.empty((count, 3))
-    side = np.cross(tangents[0], [0.0, 0.0, 1.0] if abs(tangents[0][2]) < 0.9 else [1.0, 0.0, 0.0])
+    side = cross(tangents[0], [0.0, 0.0, 1.0] if abs(tangents[0][2]) < 0.9 else [1.0, 0.0, 0.0])
     for i, tangent in enumerate(tangents):
         side = side - (side @ tangent) * tangent
         side = side / np.sqrt(side @ side)
         sides[i] = side
     angle = np.linspace(0.0, 2.0 * np.pi, sections + 1)[None, :, None]
-    normals = np.cos(angle) * sides[:, None] + np.sin(angle) * np.cross(tangents, sides)[:, None]
+    normals = np.cos(angle) * sides[:, None] + np.sin(angle) * cross(tangents, sides)[:, None]
     vertices = points[:, None] + radius[:, None, None] * normals
     reach = np.r_[0.0, np.cumsum(np.linalg.norm(np.diff(points, axis=0), axis=1))]
     uvs = np.stack(np.broadcast_arrays(angle[..., 0] / (2 * np.pi), (reach / (2 * np.pi * radius.max()))[:, None]), -1)
@@ -197,5 +199,5 @@ def _grid(rows: int, columns: int, stride: int) -> np.ndarray:
 def _drop_slivers(mesh: Mesh) -> Mesh:
     """Without the triangles that have no area (at poles)."""
     corners = mesh.vertices[mesh.faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = np.linalg.norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     return dataclasses.replace(mesh, faces=mesh.faces[area > 1e-12])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from .mesh import Mesh
+from .vectors import cross
 
 
 def body(radius: np.ndarray, along: np.ndarray, segments: int, relief: np.ndarray | None = None) -> Mesh:
@@ -32,7 +33,7 @@ def skin(points: np.ndarray) -> Mesh:
     rows, columns = wrapped.shape[:2]
     around = np.roll(points, -1, 1) - np.roll(points, 1, 1)
     up = np.gradient(points, axis=0)
-    normals = np.cross(around, up)
+    normals = cross(around, up)
     length = np.linalg.norm(normals, axis=-1, keepdims=True)
     # At a pole the ring is a point: its normal is that of the axis.
     poles = np.sign(np.linspace(-1.0, 1.0, rows))[:, None, None] * np.array([0.0, 0.0, 1.0])
@@ -44,7 +45,7 @@ def skin(points: np.ndarray) -> Mesh:
     faces = np.concatenate([np.stack([a, b, d], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
     vertices = wrapped.reshape(-1, 3)
     corners = vertices[faces]
-    area = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
+    area = np.linalg.norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     return Mesh(vertices, normals.reshape(-1, 3), np.stack([u, v], -1).reshape(-1, 2), faces[area > 1e-7 * area.max()])
 
 
