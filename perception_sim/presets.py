@@ -95,6 +95,13 @@ class Camera:
     keep_in_view: float = param(
         0.35, "least share of an object's box inside the image; less is as good as outside", minimum=0.0, maximum=1.0
     )
+    depth_of_field: Number = axis(
+        0.0,
+        "blur of what is far behind the objects, on which the camera is focused: radius in pixels of a picture 480 "
+        "pixels high (0: everything is sharp)",
+        minimum=0.0,
+        maximum=30.0,
+    )
     lens: Shares = mix(["none"], "kind of lens distortion", ("none", "plumb_bob", "equidistant"))
     distortion: Number = axis([-0.25, 0.1], "plumb_bob: first radial coefficient k1", minimum=-0.4, maximum=0.3)
     fisheye: Number = axis(

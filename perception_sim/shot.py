@@ -15,10 +15,11 @@ from .presets import Preset
 from .randomize import Chance
 from .rendering.viewer import Viewer
 from .sampling import Optics, sample_optics, sample_sensor
-from .sensor import SensorSettings, expose
+from .sensor import SensorSettings, expose, focus
 from .staging import labelled_view
 from .world import World
 
+_BLUR_HEIGHT_PX = 480.0
 _CUT_OCCLUSION, _CUT_PX = 0.25, 12
 RENDERED, COMPOSITE, PASTED = "rendered", "composite", "pasted"
 
@@ -28,7 +29,9 @@ class Shot:
     """A picture uint8 RGB [H, W, 3] and its labels.
 
     ``depth`` float32 [H, W] is along the optical axis in metres, 0 where it is not known (the sky, whatever
-    was not rendered). ``view`` is None for a picture that was put together from cut-outs (``placements``).
+    was not rendered). ``view`` is None for a picture that was put together from cut-outs (``placements``). ``focus``
+    is the distance in metres at which the camera is focused, ``blur`` that of what is infinitely far, in pixels;
+    without it everything is sharp.
     """
 
     way: str
@@ -40,6 +43,8 @@ class Shot:
     backdrop: Backdrop | None
     placements: tuple[Placement, ...]
     blend: float
+    focus: float = 0.0
+    blur: float = 0.0
 
     def as_dict(self, viewer: Viewer) -> dict[str, Any]:
         """What was drawn for it, as JSON values; ``viewer`` is the one that took it.
@@ -56,6 +61,7 @@ class Shot:
             "backdrop": dataclasses.asdict(self.backdrop) if self.backdrop else None,
             "pasted": [dataclasses.asdict(placement) for placement in self.placements],
             "blend": self.blend,
+            "focus": {"distance": self.focus, "blur": self.blur},
         }
 
 
@@ -93,10 +99,16 @@ class Studio:
             shown = things >= 0
             rgb = before(backdrop.paint(rgb.shape[1], rgb.shape[0]), rgb, shown, blend)
             depth = None if depth is None else np.where(shown, depth, np.float32(0.0))
+        blur = preset.camera.depth_of_field(rng) * rgb.shape[0] / _BLUR_HEIGHT_PX
+        focused = _distance(seen.depth, annotation) if blur > 0.0 else 0.0
+        if focused > 0.0:
+            behind = np.where(things >= 0, seen.depth, np.float32(0.0)) if composite else seen.depth
+            rgb = focus(rgb, behind, focused, blur)
         sensor = sample_sensor(preset, rng)
         return Shot(
             COMPOSITE if composite else RENDERED,
             expose(rgb, sensor, rng), annotation, depth, view, sensor, backdrop, (), blend,
+            focused, blur,
         )  # fmt: skip
 
     def _pasted(self, rng: np.random.Generator) -> Shot:
@@ -125,6 +137,14 @@ class Studio:
             if not name and present[thing] >= _CUT_PX**2 and thing not in border
         ]
         self._cutouts += cut(rgb, things, labels, good)
+
+
+def _distance(depth: np.ndarray, annotation: Annotation) -> float:
+    """The distance in metres of the largest object of a class, or of what is in the picture's middle; 0 for the sky."""
+    found = max(annotation.instances, key=lambda instance: instance.area, default=None)
+    rows, columns = depth.shape
+    middle = depth[rows // 3 : 2 * rows // 3 + 1, columns // 3 : 2 * columns // 3 + 1]
+    return float(np.median(depth[found.mask] if found else middle))
 
 
 def negative_scene(preset: Preset, rng: np.random.Generator) -> bool:
