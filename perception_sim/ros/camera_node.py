@@ -73,12 +73,13 @@ class SimCameraNode(Node):
 
     def close(self) -> None:
         """Free the world; called once before the node is destroyed."""
+        # First, because its rate is that of now.
+        self._diagnostics.close()
         if self.finished:
             # The last frame counts as much as any other: readers get the time to take it.
             end = time.monotonic() + _FAREWELL_S
             for publisher in self.publishers:
                 publisher.wait_for_all_acked(Duration(seconds=max(end - time.monotonic(), 0.0)))
-        self._diagnostics.close()
         self._world.close()
 
     def _tick(self) -> None:
