@@ -1,7 +1,10 @@
 """MuJoCo with an off-screen OpenGL context: import it from here, never directly.
 
 The environment has to be set before MuJoCo is first imported: ``MUJOCO_GL=egl`` (no screen needed), and
-one thread per process for the rasteriser in software, because scenes are rendered by several processes at once.
+no threads for the rasteriser in software, which then draws in ours. Scenes are rendered by several processes at once;
+and with a thread of its own, Mesa's llvmpipe can free a fence whose lock that thread is still to open
+(``lp_fence_signalled`` reads without the lock), which writes a zero into freed memory: once in some thousand scenes the
+process ended by it. Seen with Mesa 22.3.
 EGL takes a GPU where there is one; which of several is MuJoCo's to choose: by ``MUJOCO_EGL_DEVICE_ID``, or
 else the first of ``CUDA_VISIBLE_DEVICES``.
 """
@@ -13,7 +16,7 @@ import os
 from perception_common.errors import UserError
 
 os.environ.setdefault("MUJOCO_GL", "egl")
-os.environ.setdefault("LP_NUM_THREADS", "1")
+os.environ.setdefault("LP_NUM_THREADS", "0")
 
 
 def _missing(error: BaseException) -> UserError:

@@ -174,6 +174,24 @@ def test_pictures_do_not_depend_on_what_was_drawn_before(classic: ClassicRendere
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 30
 
 
+def test_software_rendering_starts_no_threads() -> None:
+    """A rasteriser thread of llvmpipe races with the freeing of its fences, and now and then kills the process."""
+    code = (
+        "from pathlib import Path\n"
+        "from perception_sim.rendering.classic import ClassicRenderer\n"
+        "with ClassicRenderer(64, 48) as renderer:\n"
+        "    names = [task.read_text().strip() for task in Path('/proc/self/task').glob('*/comm')]\n"
+        "print(renderer.device, [name for name in names if name.startswith('llvmpipe')], sep='|')\n"
+    )
+    as_users_have_it = {name: value for name, value in os.environ.items() if name != "LP_NUM_THREADS"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=as_users_have_it, timeout=60
+    )
+    device, threads = done.stdout.strip().split("|")
+    assert device
+    assert threads == "[]"
+
+
 def test_renderers_by_name() -> None:
     assert set(RENDERERS) == {"classic", "filament"}
     with open_renderer("classic", 32, 24) as renderer:
