@@ -7,6 +7,7 @@ coordinates, so that the whole image is 0, 0, W, H and the principal point is (W
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -28,9 +29,9 @@ class View:
     fovy: float
     lens: Lens | None = None
 
-    @property
+    @functools.cached_property
     def axes(self) -> np.ndarray:
-        """Rows: the camera's right, down and forward directions in the world, float64 [3, 3]."""
+        """Rows: the camera's right, down and forward directions in the world, float64 [3, 3]; read-only."""
         forward = np.subtract(self.target, self.position)
         forward = forward / np.linalg.norm(forward)
         x, y, z = forward.tolist()
@@ -38,7 +39,9 @@ class View:
         right = np.array([y / level, -x / level, 0.0])
         down = np.array([x * z / level, y * z / level, -level])
         cos, sin = np.cos(self.roll), np.sin(self.roll)
-        return np.stack([cos * right + sin * down, cos * down - sin * right, forward])
+        axes = np.stack([cos * right + sin * down, cos * down - sin * right, forward])
+        axes.flags.writeable = False
+        return axes
 
     def intrinsics(self, width: int, height: int) -> np.ndarray:
         """K, float64 [3, 3], for an image of that size (square pixels, no distortion)."""

@@ -14,8 +14,10 @@ _LONGEST_SHIFT = 60
 def encode(mask: np.ndarray) -> dict[str, Any]:
     """``{"size": [H, W], "counts": str}`` of a bool mask [H, W]: runs in column order, zeros first."""
     height, width = mask.shape
-    flat = np.concatenate([[False], mask.ravel(order="F"), [False]])
-    edges = np.flatnonzero(flat[1:] != flat[:-1])
+    columns = np.flatnonzero(mask.any(0))
+    first, last = (columns[0], columns[-1] + 1) if columns.size else (0, 0)
+    flat = np.concatenate([[False], mask[:, first:last].ravel(order="F"), [False]])
+    edges = np.flatnonzero(flat[1:] != flat[:-1]) + first * height
     runs = np.diff(np.r_[0, edges, mask.size]).tolist()
     if len(edges) % 2 == 0 and runs[-1] == 0:
         runs.pop()

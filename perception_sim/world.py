@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from .textures import paint, panorama
 
 NO_THING = -1
 _USUAL_M = 0.1
+_INFINITE_PLANE_M = 100.0
 _WALLS = 4
 _STEP_S = 0.004
 _CONTACT_S = 0.02
@@ -37,6 +39,15 @@ class World:
     def pose(self, thing: int) -> tuple[np.ndarray, np.ndarray]:
         """Position [3] in metres and rotation [3, 3] of a thing, now."""
         return self.data.xpos[thing + 1].copy(), self.data.xmat[thing + 1].reshape(3, 3).copy()
+
+    @functools.cached_property
+    def radii(self) -> np.ndarray:
+        """How far each geom reaches from its middle in metres, float64 [ngeom]; 100 for planes without an end."""
+        model = self.model
+        plane = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+        edges = np.linalg.norm(model.geom_size[:, :2], axis=1)
+        endless = plane & (model.geom_size[:, :2].min(1, initial=np.inf) <= 0.0)
+        return np.where(plane, np.where(endless, _INFINITE_PLANE_M, edges), model.geom_rbound)
 
     def points(self, thing: int) -> np.ndarray:
         """The vertices of a thing at rest in the world, float64 [V, 3] (computed once; call it after `settle`)."""

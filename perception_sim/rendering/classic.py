@@ -14,7 +14,6 @@ from . import Geometry, Kept, Region
 from .gl import device_name, mujoco, open_context
 
 NEAR_M = 0.01
-_INFINITE_PLANE_M = 100.0
 # The sky is a box around the camera, at 0.7 of the far plane: nothing may be behind it.
 _FAR_OF_FARTHEST = 1.5
 _PICTURE_SAMPLES = 4
@@ -232,12 +231,8 @@ class ClassicRenderer:
 
 def far_plane(world: World, position: np.ndarray) -> float:
     """A distance in metres beyond everything of ``world`` as seen from ``position`` [3], sky box included."""
-    model = world.model
-    plane = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
-    edges = np.linalg.norm(model.geom_size[:, :2], axis=1)
-    endless = plane & (model.geom_size[:, :2].min(1, initial=np.inf) <= 0.0)
-    radius = np.where(plane, np.where(endless, _INFINITE_PLANE_M, edges), model.geom_rbound)
-    reach = np.linalg.norm(world.data.geom_xpos - position, axis=1) + radius
+    away = world.data.geom_xpos - position
+    reach = np.sqrt(np.einsum("ij,ij->i", away, away)) + world.radii
     return _FAR_OF_FARTHEST * float(reach.max(initial=1.0))
 
 

@@ -80,7 +80,8 @@ class Viewer:
         """What a thing of vertices ``points`` [N, 3] would cover with nothing before it."""
         if view.lens is None:
             return _alone(self.plain, view, thing, points)[0]
-        source, renderer = self._source(view.lens)
+        lens = view.lens
+        source, renderer = self._source(lens)
         straight, (mask, corner) = _alone(renderer, _straight(view, source), thing, points)
         if not straight.whole:
             return straight
@@ -88,16 +89,19 @@ class Viewer:
         x0, y0 = max(corner[0], 0), max(corner[1], 0)
         part = mask[y0 - corner[1] : source.height - corner[1], x0 - corner[0] : source.width - corner[0]]
         frame[y0 : y0 + part.shape[0], x0 : x0 + part.shape[1]] = part
-        by = self._tables(view.lens, source)
-        inside = int(np.count_nonzero(lenses.warp_labels(frame, by, 0)))
-        covered = int(np.count_nonzero(frame & _covered(view.lens, source, self.width, self.height)))
-        # The lens magnifies differently where the image is and outside; the thing's own middle stands for both.
-        whole = round(inside * straight.whole / covered) if covered else straight.whole
+        inside = int(np.count_nonzero(lenses.warp_labels(frame, self._tables(lens, source), 0)))
         outlines, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
         rim = np.concatenate(outlines).reshape(-1, 2) + np.array(corner)
         corners = np.concatenate([rim + np.array(step) for step in ((0, 0), (1, 0), (0, 1), (1, 1))])
-        bent = lenses.distort(corners.astype(float), view.lens, source)
+        bent = lenses.distort(corners.astype(float), lens, source)
         (left, top), (right, bottom) = bent.min(0).tolist(), bent.max(0).tolist()
+        whole = inside
+        if part.shape != mask.shape or min(left, top) < 0.0 or right > self.width or bottom > self.height:
+            # The lens magnifies differently where the image is and outside; the thing's own middle stands for both.
+            rows, columns = np.nonzero(part)
+            middles = lenses.distort(np.stack([columns + (x0 + 0.5), rows + (y0 + 0.5)], 1), lens, source)
+            covered = int(np.count_nonzero(((middles >= 0.0) & (middles <= (self.width, self.height))).all(1)))
+            whole = round(inside * straight.whole / covered) if covered else straight.whole
         return Alone(inside, max(whole, inside), (left, top, right, bottom))
 
     def model(self, view: View) -> CameraModel:
@@ -131,6 +135,7 @@ class Viewer:
         return source, self._renderer
 
 
+@functools.lru_cache(maxsize=32)
 def source_of(lens: Lens, width: int, height: int) -> Pinhole:
     """The render for a lens, its sides rounded up so that lenses share buffers.
 
@@ -167,13 +172,3 @@ def _alone(
             float(columns[0] + x0), float(rows[0] + y0), float(columns[-1] + 1 + x0), float(rows[-1] + 1 + y0),
         )  # fmt: skip
     return Alone(int(np.count_nonzero(inside)), int(np.count_nonzero(mask)), box), (mask, (x0, y0))
-
-
-@functools.lru_cache(maxsize=4)
-def _covered(lens: Lens, source: Pinhole, width: int, height: int) -> np.ndarray:
-    """Which pixels of the render are seen in the image, uint8 [h, w]: those whose middle falls into it."""
-    rows, columns = np.mgrid[0 : source.height, 0 : source.width]
-    places = np.stack([columns.ravel() + 0.5, rows.ravel() + 0.5], 1)
-    x, y = lenses.distort(places, lens, source).T
-    seen = (x >= 0.0) & (x <= width) & (y >= 0.0) & (y <= height)
-    return seen.reshape(source.height, source.width).astype(np.uint8)
