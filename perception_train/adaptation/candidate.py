@@ -15,7 +15,7 @@ from perception_infer.contract.parity import MIN_SCORE
 from ..data.coco import CocoDataset, Sample
 from ..export.bundle import Graph, write_bundle
 from ..export.candidate import PARITY_OBJECTS, Candidate, Source
-from ..models.yolo import Yolo
+from ..models.network import Detector
 from ..training.validation import Validation
 from .objects import Found
 
@@ -63,7 +63,7 @@ class AdaptedCandidate(Candidate):
 
     def __init__(
         self,
-        model: Yolo,
+        model: Detector,
         manifest: Manifest,
         adaptation: Adaptation,
         pictures: CocoDataset,

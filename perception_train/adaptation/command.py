@@ -22,7 +22,7 @@ from perception_infer.models import Bundle, ModelRepository
 
 from ..data.coco import CocoDataset
 from ..models import build_model
-from ..models.yolo import Yolo
+from ..models.network import Detector
 from .bags import from_bag
 from .candidate import Adaptation, AdaptedCandidate
 from .objects import Found, keep_counts
@@ -87,7 +87,7 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
     }
 
 
-def load_model(bundle: Bundle) -> Yolo:
+def load_model(bundle: Bundle) -> Detector:
     """The network that a bundle was exported from, in evaluation mode, with its weights (batch norm not yet folded).
 
     Raises:
@@ -105,6 +105,7 @@ def load_model(bundle: Bundle) -> Yolo:
             where=bundle.directory / WEIGHTS_NAME,
             fix="export the model again with this version of the suite",
         ) from error
+    assert isinstance(model, Detector)
     return model.eval()
 
 

@@ -13,7 +13,7 @@ from perception_infer.contract.geometry import Pixels
 from perception_infer.contract.manifest import Suppression
 
 from ..export.graph import DetectionGraph
-from ..models.yolo import Yolo
+from ..models.network import Detector
 
 #: A threshold may fall to this share of what it was.
 _LOWEST = 0.5
@@ -28,7 +28,7 @@ class Found:
     pictures: tuple[tuple[npt.NDArray[np.float32], npt.NDArray[np.int32]], ...]
 
     @classmethod
-    def by(cls, model: Yolo, pictures: Sequence[Pixels], suppression: Suppression) -> Found:
+    def by(cls, model: Detector, pictures: Sequence[Pixels], suppression: Suppression) -> Found:
         """What a detector finds in letterboxed pictures, uint8 [H, W, 3], with its graph's suppression."""
         graph = DetectionGraph(model, suppression).eval()
         found = []

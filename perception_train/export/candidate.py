@@ -23,8 +23,8 @@ from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
+from ..models.network import Detector
 from ..models.suppression import DEFAULT
-from ..models.yolo import Yolo
 from ..training.validation import Validation, validate
 from .bundle import Graph, ModelFacts, provisional_manifest, write_bundle
 from .graph import DetectionGraph, to_onnx
@@ -53,7 +53,7 @@ class Source:
 class Candidate:
     """A graph made from a model; on disk only once it is proven to answer as the model does."""
 
-    def __init__(self, model: Yolo, source: Source, threads: int = 0) -> None:
+    def __init__(self, model: Detector, source: Source, threads: int = 0) -> None:
         self._source, self._threads = source, threads
         self._weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
         graph = DetectionGraph(model.eval(), source.suppression)

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from perception_infer.contract.manifest import Suppression
 
+from ..models.network import Detector
 from ..models.suppression import suppress
-from ..models.yolo import Yolo
 
 OPSET = 17
 MAX_IR_VERSION = 10
@@ -21,7 +21,7 @@ MAX_IR_VERSION = 10
 class DetectionGraph(nn.Module):
     """uint8 [B, H, W, 3] RGB to boxes float32 [B, K, 4], scores float32 [B, K], labels int32 [B, K]."""
 
-    def __init__(self, model: Yolo, options: Suppression) -> None:
+    def __init__(self, model: Detector, options: Suppression) -> None:
         super().__init__()
         self.model, self.options = model, options
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from perception_common.errors import UserError, did_you_mean
 
 if TYPE_CHECKING:
-    from .yolo import Yolo
+    from .network import Network
 
 #: Sides of the network's input are multiples of this many pixels.
 STRIDE = 32
 
 
-def _yolo(size: str) -> Callable[[int], Yolo]:
-    def build(classes: int) -> Yolo:
+def _yolo(size: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
         from .yolo import SIZES, Yolo
 
         return Yolo(classes, SIZES[size])
@@ -23,7 +23,7 @@ def _yolo(size: str) -> Callable[[int], Yolo]:
     return build
 
 
-BUILDERS: dict[str, Callable[[int], Yolo]] = {
+BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_n": _yolo("n"),
     "yolo_n_ibn": _yolo("n_ibn"),
     "yolo_n_std": _yolo("n_std"),
@@ -33,7 +33,7 @@ BUILDERS: dict[str, Callable[[int], Yolo]] = {
 }
 
 
-def build_model(architecture: str, classes: int) -> Yolo:
+def build_model(architecture: str, classes: int) -> Network:
     """A freshly initialised model.
 
     Raises:

@@ -20,7 +20,7 @@ def suppress(boxes: Tensor, scores: Tensor, options: Suppression = DEFAULT) -> t
     """The best boxes of all (cell, class) pairs.
 
     Args:
-        boxes: float32 [B, A, 4], xyxy.
+        boxes: float32 [B, A, 4], xyxy, or [B, A, C, 4] where every class has its own.
         scores: float32 [B, A, C], 0 to 1.
 
     Returns:
@@ -32,7 +32,9 @@ def suppress(boxes: Tensor, scores: Tensor, options: Suppression = DEFAULT) -> t
     best, index = scores.reshape(batch, count * classes).topk(candidates, dim=1)
     cell = torch.div(index, classes, rounding_mode="trunc")
     label = (index - cell * classes).to(torch.int32)
-    box = boxes.gather(1, cell[..., None].expand(batch, candidates, 4))
+    # Boxes of every class: the place of the pair is that of its box.
+    flat, place = (boxes, cell) if boxes.dim() == 3 else (boxes.flatten(1, 2), index)
+    box = flat.gather(1, place[..., None].expand(batch, candidates, 4))
 
     low = torch.maximum(box[:, :, None, :2], box[:, None, :, :2])
     high = torch.minimum(box[:, :, None, 2:], box[:, None, :, 2:])

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from .blocks import ConvBlock, CrossStage, PyramidPooling, standardize
 from .losses import DetectionLoss, Targets
+from .network import Detector, autocast
 
 #: Pixels of the network input per cell, for each level of the pyramid.
 STRIDES = (8, 16, 32)
@@ -55,16 +56,11 @@ SIZES = (
 _FLAT = 1e-4
 
 
-class Yolo(nn.Module):
-    """Detector of ``classes`` classes.
-
-    ``forward`` takes float [B, 3, H, W], 0 to 1, RGB, with sides that are multiples of 32, and gives
-    raw predictions [B, 4 * BINS + classes, A] over all cells of all levels.
-    """
+class Yolo(Detector):
+    """Our YOLO; ``forward`` gives raw predictions [B, 4 * BINS + classes, A] over all cells of all levels."""
 
     def __init__(self, classes: int, size: Size) -> None:
-        super().__init__()
-        self.classes = classes
+        super().__init__(classes)
         self.standardize, ibn = size.standardize, size.ibn
         c2, c4, c8, c16, c32 = size.channels
         d4, d8, d16, d32 = size.depths
@@ -113,10 +109,11 @@ class Yolo(nn.Module):
         boxes = distances_to_boxes(centers, distances, strides)
         return boxes, raw[:, 4 * BINS :].transpose(1, 2).sigmoid()
 
-    def loss(self, raw: Tensor, targets: Targets, height: int, width: int) -> dict[str, Tensor]:
-        """The parts of the loss (already weighted; their sum is minimised)."""
+    def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
+        with autocast(images, bf16):
+            raw = self(images)
         raw = raw.float().transpose(1, 2)
-        centers, strides = anchors(height, width, raw.device)
+        centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
         return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
 
     def _start_biases(self) -> None:

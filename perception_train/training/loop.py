@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
@@ -24,7 +25,8 @@ from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader, letterboxed
 from ..export.candidate import Candidate, Source
 from ..models import build_model
-from ..models.yolo import Yolo
+from ..models.network import Detector
+from ..models.suppression import DEFAULT
 from . import checkpoint
 from .config import TrainParams
 from .ema import WeightAverage, with_precise_statistics
@@ -79,9 +81,6 @@ class Trainer:
         self._slower, self._recoveries = 1.0, 0
         self._last_validation: Validation | None = None
         self._records = Records(self._run)
-        self._source = Source(
-            params.model, params.architecture, self._train, self._validation, params.width, params.height
-        )
 
     def stop(self) -> None:
         """End after the present step, with a checkpoint; the run can be resumed."""
@@ -134,7 +133,11 @@ class Trainer:
     def _set_up(self) -> None:
         p = self.params
         torch.manual_seed(p.seed)
-        self._model = build_model(p.architecture, len(self._train.classes)).to(memory_format=torch.channels_last)
+        model = build_model(p.architecture, len(self._train.classes))
+        assert isinstance(model, Detector)
+        options = msgspec.structs.replace(DEFAULT, iou=model.suppression_iou)
+        self._source = Source(p.model, p.architecture, self._train, self._validation, p.width, p.height, options)
+        self._model = model.to(memory_format=torch.channels_last)
         self._average = WeightAverage(self._model, p.ema_decay)
         self._optimizer = make_optimizer(self._model, p)
         self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20)
@@ -317,7 +320,7 @@ class Trainer:
 
     def _candidate(self) -> Candidate:
         precise = with_precise_statistics(self._average.model, self._statistics_batches(), self._bf16)
-        assert isinstance(precise, Yolo)
+        assert isinstance(precise, Detector)
         return Candidate(precise, self._source, self.params.threads)
 
     def _publish(self, candidate: Candidate, result: Validation) -> int:

@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from ..data.loader import Batch
-from ..models.yolo import Yolo
+from ..models.network import Network
 from .config import TrainParams
 
 _PROBE_STEPS = 3
 
 
-def make_optimizer(model: Yolo, params: TrainParams) -> torch.optim.Optimizer:
+def make_optimizer(model: Network, params: TrainParams) -> torch.optim.Optimizer:
     """AdamW; biases and normalisation are not decayed."""
     weights = [x for x in model.parameters() if x.ndim > 1]
     others = [x for x in model.parameters() if x.ndim <= 1]
@@ -23,16 +23,13 @@ def make_optimizer(model: Yolo, params: TrainParams) -> torch.optim.Optimizer:
     return torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.999), fused=True)
 
 
-def compute_losses(model: Yolo, batch: Batch, bf16: bool) -> dict[str, Tensor]:
+def compute_losses(model: Network, batch: Batch, bf16: bool) -> dict[str, Tensor]:
     """The parts of the loss of a batch, and their sum as ``total``."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-        raw = model(batch.input())
-    height, width = batch.images.shape[1:3]
-    losses = model.loss(raw, batch.targets, height, width)
+    losses = model.losses(batch.input(), batch.targets, bf16)
     return losses | {"total": torch.stack(list(losses.values())).sum()}
 
 
-def accumulated(model: Yolo, batches: Sequence[Batch], bf16: bool) -> dict[str, float]:
+def accumulated(model: Network, batches: Sequence[Batch], bf16: bool) -> dict[str, float]:
     """Gradients of the mean loss over several batches, added to those of the model; the means of the loss's parts."""
     means: dict[str, float] = {}
     for batch in batches:
@@ -43,7 +40,7 @@ def accumulated(model: Yolo, batches: Sequence[Batch], bf16: bool) -> dict[str, 
     return means
 
 
-def bf16_is_faster(probe: Yolo, batch: Batch) -> bool:
+def bf16_is_faster(probe: Network, batch: Batch) -> bool:
     """Whether a step is faster in bf16 on this machine; the probe's gradients are of no use afterwards."""
     seconds: dict[bool, list[float]] = {False: [], True: []}
     for bf16, times in seconds.items():

@@ -53,9 +53,8 @@ def test_cells_inside_the_object_become_positive() -> None:
 def test_images_without_objects_train_towards_silence() -> None:
     torch.manual_seed(0)
     model = build_model("yolo_n", 2)
-    raw = model(torch.rand(2, 3, 64, 64))
     none = Targets(torch.zeros(2, 0, 4), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.bool))
-    losses = model.loss(raw, none, 64, 64)
+    losses = model.losses(torch.rand(2, 3, 64, 64), none, bf16=False)
     torch.stack(list(losses.values())).sum().backward()
     assert float(losses["box"].detach()) == 0.0
     assert all(torch.isfinite(x.grad).all() for x in model.parameters() if x.grad is not None)
@@ -71,7 +70,7 @@ def test_a_model_learns_one_batch() -> None:
     optimizer = torch.optim.AdamW(model.parameters(), 2e-3)
     totals = []
     for _ in range(30):
-        total = torch.stack(list(model.loss(model(images), targets, 64, 64).values())).sum()
+        total = torch.stack(list(model.losses(images, targets, bf16=False).values())).sum()
         optimizer.zero_grad()
         total.backward()
         optimizer.step()
