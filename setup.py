@@ -84,6 +84,7 @@ setup(
             "rich",
             "rosbags",
             "safetensors",
+            "segmentation-models-pytorch",
             "torch",
             "torchvision",
         ],

@@ -17,6 +17,8 @@ from .adaptation.params import AdaptParams
 from .data.importing.params import ImportParams
 from .training.config import TrainParams
 
+_FIGURES = {"ap50": "AP50", "iou": "IoU"}
+
 
 @dataclass(frozen=True)
 class EvaluateParams:
@@ -52,16 +54,13 @@ def run(params: TrainParams) -> Result:
         summary = trainer.fit()
     if summary["state"] == "stopped":
         print(f"stopped at step {summary['steps']}; the same command goes on from there", file=sys.stderr)
-    elif summary["val_map50"] is not None:
-        print(
-            f"mAP50 {summary['val_map50']:.3f}, mAP {summary['val_map']:.3f}; "
-            f"versions {summary['versions']} in {params.model_root}"
-        )
+    else:
+        print(f"versions {summary['versions']} in {params.model_root}")
     return summary
 
 
 def evaluate(params: EvaluateParams) -> Result:
-    """Score a bundle on a dataset through the robot's own code."""
+    """Score a bundle on a dataset through the robot's own code: COCO metrics, or IoU where it segments."""
     if not params.dataset:
         raise UserError("no dataset is given", fix="--dataset DIR")
     from perception_infer.models import ModelRepository
@@ -75,18 +74,15 @@ def evaluate(params: EvaluateParams) -> Result:
     dataset.require_classes(bundle.manifest.classes, "bundle")
     predictor = Predictor.load(bundle, params.backend, params.threads, threshold=0.0)
     result = validate(predictor, dataset)
-    print(
-        f"{bundle.title} on {result.images} images: "
-        f"mAP50 {result.map50:.3f}, mAP {result.map:.3f}, mAP75 {result.map75:.3f}",
-        file=sys.stderr,
-    )
-    for name, value in result.ap50.items():
-        print(f"  {name:20} AP50 {value:.3f}", file=sys.stderr)
+    print(f"{bundle.title} on {result.images} images: {result}", file=sys.stderr)
+    kind, per_class = result.per_class
+    for name, value in per_class.items():
+        print(f"  {name:20} {_FIGURES[kind]} {value:.3f}", file=sys.stderr)
     return {
         "model": bundle.manifest.name,
         "version": bundle.manifest.version,
         "images": result.images,
-        "ap50": result.ap50,
+        kind: per_class,
         **result.metrics(),
     }
 
@@ -109,11 +105,7 @@ def export(params: ExportParams) -> Result:
         run_directory / checkpoint.LAST,
     )
     version, result = Trainer(trained, lambda event: None).export_checkpoint()
-    print(
-        f"exported {trained.model} v{version} into {trained.model_root}: "
-        f"mAP50 {result.map50:.3f}, mAP {result.map:.3f}",
-        file=sys.stderr,
-    )
+    print(f"exported {trained.model} v{version} into {trained.model_root}: {result}", file=sys.stderr)
     return {"model": trained.model, "version": version, **result.metrics()}
 
 
@@ -138,9 +130,9 @@ def import_(params: ImportParams) -> Result:
 
 
 COMMANDS = (
-    Command("run", "Train a detector on a dataset and export bundles.", TrainParams, run),
+    Command("run", "Train a detector or segmenter on a dataset and export bundles.", TrainParams, run),
     Command("adapt", "Adapt a model to a camera with unlabelled pictures, as its next version.", AdaptParams, adapt),
-    Command("evaluate", "Score a bundle on a dataset with COCO metrics.", EvaluateParams, evaluate),
+    Command("evaluate", "Score a bundle on a dataset: COCO metrics, or IoU of a segmenter.", EvaluateParams, evaluate),
     Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),
     Command("import", "Make a dataset of others in their own formats.", ImportParams, import_),
 )

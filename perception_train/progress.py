@@ -49,7 +49,7 @@ class TrainingDisplay:
             self._print(f"training {word} step {event['step']} in {event['precision']}: {images}")
             self._print(f"what the network is shown: {event['samples']}")
         elif kind == "validation":
-            self._print(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
+            self._print(f"step {event['step']}: {event['text']}")
         elif kind in ("refused", "recovered"):
             self._print(f"step {event['step']}: {event['message']}")
         elif kind == "export":

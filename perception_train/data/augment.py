@@ -6,6 +6,7 @@ Every random choice comes from the generator that is passed in.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -19,8 +20,17 @@ from .appearance import AppearanceParams, Pixels, photometric
 __all__ = ["AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
 Boxes = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
-#: An image with its boxes in the same coordinates.
-Labelled = tuple[Pixels, Boxes, Labels]
+IGNORED = 255
+"""Class id of pixels that do not count: what lies outside of the picture, or is covered."""
+
+
+class Labelled(NamedTuple):
+    """An image with its boxes in the same coordinates, and the class of every pixel (uint8 [H, W]) where wanted."""
+
+    image: Pixels
+    boxes: Boxes
+    labels: Labels
+    mask: Pixels | None = None
 
 
 @dataclass(frozen=True)
@@ -65,10 +75,13 @@ def warp_matrix(letterbox: Letterbox, params: AugmentParams, rng: np.random.Gene
 
 
 def warp(image: Pixels, matrix: npt.NDArray[np.float64], size: tuple[int, int]) -> Pixels:
-    """The image under an affine given in pixel-edge coordinates, in a canvas of ``size`` (width, height)."""
+    """The image, or mask [H, W], under an affine in pixel-edge coordinates, in a canvas of ``size`` (width, height)."""
     # OpenCV's coordinates are of pixel centres, half a pixel off the edges.
     centred = matrix.copy()
     centred[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    if image.ndim == 2:
+        # Class ids: nothing lies between two of them.
+        return cv2.warpAffine(image, centred, size, flags=cv2.INTER_NEAREST, borderValue=IGNORED)  # type: ignore[return-value]
     border = (PAD_VALUE, PAD_VALUE, PAD_VALUE)
     return cv2.warpAffine(image, centred, size, flags=cv2.INTER_LINEAR, borderValue=border)  # type: ignore[return-value]
 
@@ -93,11 +106,12 @@ def random_view(
     sample: Labelled, network: tuple[int, int], params: AugmentParams, rng: np.random.Generator
 ) -> Labelled:
     """One image, randomly zoomed, shifted and flipped, at the network's size (width, height)."""
-    image, boxes, labels = sample
+    image, boxes, labels, mask = Labelled(*sample)
     letterbox = Letterbox.fit((image.shape[1], image.shape[0]), network)
     matrix = warp_matrix(letterbox, params, rng)
     boxes, labels = warp_boxes(boxes, labels, matrix, (0, 0, *network))
-    return cutout((warp(image, matrix, network), boxes, labels), params, rng)
+    warped = None if mask is None else warp(mask, matrix, network)
+    return cutout(Labelled(warp(image, matrix, network), boxes, labels, warped), params, rng)
 
 
 def mosaic(
@@ -109,7 +123,9 @@ def mosaic(
     cx, cy = round(rng.uniform(0.35, 0.65) * width), round(rng.uniform(0.35, 0.65) * height)
     quarters = ((0, 0, cx, cy), (cx, 0, width, cy), (0, cy, cx, height), (cx, cy, width, height))
     all_boxes, all_labels = [], []
-    for (image, boxes, labels), (left, top, right, bottom) in zip(samples, quarters, strict=True):
+    pixels = None if Labelled(*samples[0]).mask is None else np.full((height, width), IGNORED, np.uint8)
+    for sample, (left, top, right, bottom) in zip(samples, quarters, strict=True):
+        image, boxes, labels, mask = Labelled(*sample)
         source = (image.shape[1], image.shape[0])
         zoom = rng.uniform(*_MOSAIC_ZOOM) * min(network[0] / source[0], network[1] / source[1])
         zoom = max(zoom, (right - left) / source[0], (bottom - top) / source[1])
@@ -122,10 +138,12 @@ def mosaic(
         local = matrix.copy()
         local[:, 2] -= (left, top)
         canvas[top:bottom, left:right] = warp(image, local, (right - left, bottom - top))
+        if pixels is not None and mask is not None:
+            pixels[top:bottom, left:right] = warp(mask, local, (right - left, bottom - top))
         boxes, labels = warp_boxes(boxes, labels, matrix, (left, top, right, bottom))
         all_boxes.append(boxes)
         all_labels.append(labels)
-    joined = (canvas, np.concatenate(all_boxes).astype(np.float32), np.concatenate(all_labels))
+    joined = Labelled(canvas, np.concatenate(all_boxes).astype(np.float32), np.concatenate(all_labels), pixels)
     return cutout(joined, params, rng)
 
 
@@ -133,11 +151,11 @@ def cutout(sample: Labelled, params: AugmentParams, rng: np.random.Generator) ->
     """With the probability that ``params`` tells: some rectangles filled with a colour or noise.
 
     After DeVries and Taylor 2017 and, for the fill, Zhong et al. 2020. A box of which less than `MIN_VISIBLE` stays
-    visible goes; the others keep their extent.
+    visible goes; the others keep their extent. Covered pixels have no class.
     """
     if rng.random() >= params.cutout:
         return sample
-    image, boxes, labels = sample
+    image, boxes, labels, mask = sample
     image = image.copy()
     height, width = image.shape[:2]
     covered = np.zeros((height, width), np.bool_)
@@ -150,4 +168,4 @@ def cutout(sample: Labelled, params: AugmentParams, rng: np.random.Generator) ->
     corners = np.rint(boxes).astype(int)
     hidden = [covered[top:bottom, left:right].mean() for left, top, right, bottom in corners]
     keep = np.asarray(hidden, float) <= 1 - MIN_VISIBLE
-    return image, boxes[keep], labels[keep]
+    return Labelled(image, boxes[keep], labels[keep], None if mask is None else np.where(covered, IGNORED, mask))

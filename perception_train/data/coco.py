@@ -15,9 +15,12 @@ import numpy.typing as npt
 from perception_common.durable import sha256
 from perception_common.errors import UserError
 
+from .augment import IGNORED
+
 Pixels = npt.NDArray[np.uint8]
 ANNOTATIONS = "annotations.json"
 PROVENANCE = "dataset.json"
+_WITH_MASKS = "a network that segments needs masks/*.png, as `perception-sim generate` and `import` write them"
 _MAKE_ONE = "make one with `perception-sim generate --output DIR`"
 
 
@@ -43,6 +46,26 @@ class Sample(NamedTuple):
             size = f"{image.shape[1]}x{image.shape[0]}"
             raise UserError(f"the image is {size}, its annotation says {self.width}x{self.height}", where=self.path)
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)  # type: ignore[return-value]
+
+    @property
+    def mask_path(self) -> Path:
+        """Where the class of every pixel is, if that is known."""
+        root = next(folder.parent for folder in self.path.parents if folder.name == "images")
+        return (root / "masks" / self.path.relative_to(root / "images")).with_suffix(".png")
+
+    def read_mask(self) -> Pixels:
+        """The class of every pixel, uint8 [H, W]: 0 = background, i + 1 = class i.
+
+        Raises:
+            UserError: there is no mask, it cannot be read, or it is not of the image's size.
+        """
+        mask = cv2.imread(str(self.mask_path), cv2.IMREAD_UNCHANGED)
+        if mask is None:
+            raise UserError("cannot read the mask", where=self.mask_path, fix=_WITH_MASKS)
+        if mask.dtype != np.uint8 or mask.shape != (self.height, self.width):
+            told = f"{mask.dtype} {list(mask.shape)}"
+            raise UserError(f"the mask is {told}, not uint8 [{self.height}, {self.width}]", where=self.mask_path)
+        return mask  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -79,6 +102,26 @@ class CocoDataset:
         provenance = _read_json(root / PROVENANCE) if (root / PROVENANCE).is_file() else {}
         preset = _preset(provenance)
         return cls(root, classes, samples, sha256(root / ANNOTATIONS), preset, skipped)
+
+    def require_masks(self) -> None:
+        """Refuse a dataset in which the class of every pixel is not known."""
+        missing = [sample.mask_path for sample in self.samples if not sample.mask_path.is_file()]
+        if missing:
+            raise UserError(
+                f"{len(missing)} of {len(self.samples)} images have no mask", where=missing[0], fix=_WITH_MASKS
+            )
+
+    def mask(self, index: int) -> Pixels:
+        """The class of every pixel of a sample, uint8 [H, W]: 0 = background, i + 1 = class i, 255 = does not count.
+
+        Raises:
+            UserError: as `Sample.read_mask`, or the mask names a class that the dataset has not.
+        """
+        mask = self.samples[index].read_mask()
+        if int(np.where(mask == IGNORED, 0, mask).max()) > len(self.classes):
+            where = self.samples[index].mask_path
+            raise UserError(f"the mask names class {mask.max()} of {len(self.classes)}", where=where, fix=_WITH_MASKS)
+        return mask
 
     def require_classes(self, classes: tuple[str, ...], whose: str) -> None:
         """Refuse when ``classes`` (of ``whose``) differ from the dataset's."""

@@ -66,7 +66,9 @@ class TrainLoader:
         seed: int,
         params: AugmentParams,
         cache_bytes: int,
+        with_masks: bool = False,
     ) -> None:
+        self._with_masks = with_masks
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
         self._cache = ImageCache(dataset, cache_bytes)
         self._orders: OrderedDict[int, npt.NDArray[np.int64]] = OrderedDict()
@@ -113,16 +115,17 @@ class TrainLoader:
 
     def _labelled(self, index: int) -> Labelled:
         sample = self._dataset.samples[index]
-        return self._cache.get(index), sample.boxes, sample.labels
+        mask = self._dataset.mask(index) if self._with_masks else None
+        return Labelled(self._cache.get(index), sample.boxes, sample.labels, mask)
 
     def _sample(self, index: int, with_mosaic: bool, rng: np.random.Generator) -> Labelled:
         if with_mosaic and rng.random() < self._params.mosaic:
             others = rng.integers(0, len(self._dataset.samples), 3)
             parts = [self._labelled(i) for i in (index, *others.tolist())]
-            image, boxes, labels = mosaic(parts, self._network, self._params, rng)
+            shown = mosaic(parts, self._network, self._params, rng)
         else:
-            image, boxes, labels = random_view(self._labelled(index), self._network, self._params, rng)
-        return photometric(image, self._params, rng), boxes, labels
+            shown = random_view(self._labelled(index), self._network, self._params, rng)
+        return shown._replace(image=photometric(shown.image, self._params, rng))
 
 
 def letterboxed(dataset: CocoDataset, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:
@@ -134,13 +137,17 @@ def letterboxed(dataset: CocoDataset, index: int, network: tuple[int, int]) -> t
 
 def collate(samples: list[Labelled]) -> Batch:
     """Samples of one size as a batch, with targets padded to the largest number of objects."""
-    most = max(len(labels) for _, _, labels in samples)
+    samples = [Labelled(*sample) for sample in samples]
+    most = max(len(sample.labels) for sample in samples)
     boxes = torch.zeros(len(samples), most, 4)
     labels = torch.zeros(len(samples), most, dtype=torch.int64)
     mask = torch.zeros(len(samples), most, dtype=torch.bool)
-    for row, (_, sample_boxes, sample_labels) in enumerate(samples):
+    for row, (_, sample_boxes, sample_labels, _) in enumerate(samples):
         count = len(sample_labels)
         boxes[row, :count] = torch.from_numpy(sample_boxes)
         labels[row, :count] = torch.from_numpy(sample_labels)
         mask[row, :count] = True
-    return Batch(torch.from_numpy(np.stack([image for image, _, _ in samples])), Targets(boxes, labels, mask))
+    masks = [sample.mask for sample in samples if sample.mask is not None]
+    pixels = torch.from_numpy(np.stack(masks)) if masks else None
+    images = torch.from_numpy(np.stack([sample.image for sample in samples]))
+    return Batch(images, Targets(boxes, labels, mask, pixels))

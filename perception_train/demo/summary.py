@@ -49,8 +49,8 @@ def build(
     gap = live["max_gap_around_swaps_ms"]
     world = load_preset(settings.world)
     result: dict[str, Any] = {
-        "val_map50": train["val_map50"],
-        "val_map": train["val_map"],
+        "val_map50": train.get("val_map50"),
+        "val_map": train.get("val_map"),
         "live_map50": last.get("map50"),
         "live_map": last.get("map"),
         "live_frames_scored": last.get("frames", 0),

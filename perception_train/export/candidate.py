@@ -17,29 +17,30 @@ from perception_common import __version__
 from perception_common.errors import UserError
 from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
 from perception_infer.contract.manifest import Dataset, Input, Suppression
-from perception_infer.contract.parity import Parity, compare_detections
+from perception_infer.contract.parity import Parity, compare_detections, compare_masks
 from perception_infer.models import Bundle
 from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
-from ..models.network import Detector
+from ..models.network import Network, Task
 from ..models.suppression import DEFAULT
-from ..training.validation import Validation, validate
+from ..training.validation import Outcome, validate
 from .bundle import Graph, ModelFacts, provisional_manifest, write_bundle
-from .graph import DetectionGraph, to_onnx
+from .graph import inference_graph, to_onnx
 
 #: Reference images are taken until they hold this many objects (noise or empty pictures would prove nothing).
 PARITY_OBJECTS = 10
 _MAX_PARITY_IMAGES = 32
-_NO_METRICS = {"map": 0.0, "map50": 0.0, "map75": 0.0}
+_COMPARED: dict[Task, tuple[str, ...]] = {"detection": ("boxes", "scores", "labels"), "segmentation": ("mask",)}
+"""The outputs that parity is proven on, in the graph's order."""
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a bundle is made from, besides the weights."""
+    """What a bundle is made from, besides the weights; ``suppression`` is for detectors."""
 
     name: str
     architecture: str
@@ -53,29 +54,29 @@ class Source:
 class Candidate:
     """A graph made from a model; on disk only once it is proven to answer as the model does."""
 
-    def __init__(self, model: Detector, source: Source, threads: int = 0) -> None:
-        self._source, self._threads = source, threads
+    def __init__(self, model: Network, source: Source, threads: int = 0) -> None:
+        self._source, self._threads, self._task = source, threads, model.task
         self._weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
-        graph = DetectionGraph(model.eval(), source.suppression)
+        graph = inference_graph(model.eval(), source.suppression)
         self.onnx = to_onnx(graph, source.width, source.height)
-        self._references = _references(graph, source)
-        self._facts = _facts(source, (0.5,) * len(source.train.classes))
-        self.manifest = provisional_manifest(self._facts, {"fp32": Graph(self.onnx, _NO_METRICS)})
+        self._references = _references(graph, source, _COMPARED[self._task])
+        self._facts = _facts(source, self._task, (0.5,) * len(source.train.classes))
+        self.manifest = provisional_manifest(self._facts, {"fp32": Graph(self.onnx, {})})
         self._backend = OnnxRuntimeBackend(self.onnx, self.manifest.variants["fp32"], threads)
 
-    def validate(self) -> Validation:
+    def validate(self) -> Outcome:
         """Metrics on the validation set, through the exported graph and the robot's code."""
         bundle = Bundle(Path("not-yet-written"), self.manifest)
         return validate(Predictor(bundle, self._backend, threshold=0.0), self._source.validation)
 
-    def write(self, repository: Path, validation: Validation) -> Path:
+    def write(self, repository: Path, validation: Outcome) -> Path:
         """The new bundle's directory; see `write_bundle`.
 
         Raises:
             UserError: `prove` refuses, or the repository cannot be written.
         """
         self.prove()
-        facts = _facts(self._source, validation.thresholds)
+        facts = _facts(self._source, self._task, validation.thresholds)
         return write_bundle(
             repository, facts, {"fp32": Graph(self.onnx, validation.metrics())}, self._weights, self._references
         )
@@ -88,10 +89,13 @@ class Candidate:
         """
         images = self._references["image"]
         answers = [self._backend.run(np.asarray(image[None], np.uint8)) for image in images]
-        actual = {name: np.concatenate([answer[name] for answer in answers]) for name in ("boxes", "scores", "labels")}
+        actual = {name: np.concatenate([answer[name] for answer in answers]) for name in _COMPARED[self._task]}
         expected = {name: self._references[f"fp32.{name}"] for name in actual}
         tolerance = self.manifest.variants["fp32"].tolerance
-        parity = compare_detections(expected, actual, tolerance, self._source.suppression.iou)
+        if self._task == "segmentation":
+            parity = compare_masks(expected, actual, tolerance)
+        else:
+            parity = compare_detections(expected, actual, tolerance, self._source.suppression.iou)
         if parity.problem is not None:
             raise UserError(
                 f"the exported graph does not answer as the model does: {parity.problem}", fix="nothing was published"
@@ -103,7 +107,7 @@ class Candidate:
         return parity
 
 
-def _references(graph: DetectionGraph, source: Source) -> Arrays:
+def _references(graph: torch.nn.Module, source: Source, compared: tuple[str, ...]) -> Arrays:
     """Letterboxed validation images with at least `PARITY_OBJECTS` objects, and the model's answers."""
     images, objects = [], 0
     network = (source.width, source.height)
@@ -115,18 +119,20 @@ def _references(graph: DetectionGraph, source: Source) -> Arrays:
             break
     batch = np.stack(images)
     with torch.no_grad():
-        boxes, scores, labels = graph(torch.from_numpy(batch))
-    return {"image": batch, "fp32.boxes": boxes.numpy(), "fp32.scores": scores.numpy(), "fp32.labels": labels.numpy()}
+        # One by one, as the robot sees them: convolutions of other batch sizes round in another order.
+        answers = [graph(torch.from_numpy(image[None])) for image in batch]
+    told = {f"fp32.{name}": torch.cat([answer[i] for answer in answers]).numpy() for i, name in enumerate(compared)}
+    return {"image": batch, **told}
 
 
-def _facts(source: Source, thresholds: tuple[float, ...]) -> ModelFacts:
+def _facts(source: Source, task: Task, thresholds: tuple[float, ...]) -> ModelFacts:
     return ModelFacts(
         name=source.name,
-        task="detection",
+        task=task,
         architecture=source.architecture,
         classes=source.train.classes,
         input=Input(width=source.width, height=source.height, batch=1),
-        suppression=source.suppression,
+        suppression=source.suppression if task == "detection" else None,
         thresholds=thresholds,
         dataset=Dataset(
             train=source.train.root.name,

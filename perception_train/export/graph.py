@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from perception_infer.contract.manifest import Suppression
 
-from ..models.network import Detector
+from ..models.network import Detector, Network, Segmenter
 from ..models.suppression import suppress
 
 OPSET = 17
@@ -28,12 +28,35 @@ class DetectionGraph(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         # TensorRT refuses to transpose uint8: cast first.
         pixels = image.float().permute(0, 3, 1, 2) / 255.0
-        height, width = image.shape[1], image.shape[2]
+        # Numbers, also while the graph is traced: sizes are constants in it.
+        height, width = int(image.shape[1]), int(image.shape[2])
         boxes, scores = self.model.decode(self.model(pixels), height, width)
         return suppress(boxes, scores, self.options)
 
 
-def to_onnx(graph: DetectionGraph, width: int, height: int, batch: int = 1) -> bytes:
+class SegmentationGraph(nn.Module):
+    """uint8 [B, H, W, 3] RGB to mask uint8 [B, H, W], the class of every pixel, and confidence uint8 [B, H, W]."""
+
+    def __init__(self, model: Segmenter) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        logits: Tensor = self.model(image.float().permute(0, 3, 1, 2) / 255.0)
+        probability, label = logits.float().softmax(1).max(1)
+        return label.to(torch.uint8), (probability * 255.0 + 0.5).to(torch.uint8)
+
+
+def inference_graph(model: Network, options: Suppression | None) -> nn.Module:
+    """What a bundle holds of a network; detectors need to be told how to suppress."""
+    if isinstance(model, Segmenter):
+        return SegmentationGraph(model)
+    assert isinstance(model, Detector)
+    assert options is not None
+    return DetectionGraph(model, options)
+
+
+def to_onnx(graph: nn.Module, width: int, height: int, batch: int = 1) -> bytes:
     """The graph as a checked ONNX model of static shape, opset 17, loadable by ONNX Runtime 1.23 and later."""
     image = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
     buffer = io.BytesIO()
@@ -49,7 +72,9 @@ def to_onnx(graph: DetectionGraph, width: int, height: int, batch: int = 1) -> b
             dynamo=False,
             opset_version=OPSET,
             input_names=["image"],
-            output_names=["boxes", "scores", "labels"],
+            output_names=["mask", "confidence"]
+            if isinstance(graph, SegmentationGraph)
+            else ["boxes", "scores", "labels"],
         )
     model = onnx.load_from_string(buffer.getvalue())
     onnx.checker.check_model(model, full_check=True)

@@ -23,6 +23,25 @@ def _yolo(size: str) -> Callable[[int], Network]:
     return build
 
 
+def _unet(size: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
+        from .unet import SIZES, Unet
+
+        return Unet(classes, SIZES[size])
+
+    return build
+
+
+def _ssd(name: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
+        from . import ssd
+
+        built: Network = getattr(ssd, name)(classes)
+        return built
+
+    return build
+
+
 BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_n": _yolo("n"),
     "yolo_n_ibn": _yolo("n_ibn"),
@@ -30,6 +49,12 @@ BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_s": _yolo("s"),
     "yolo_s_ibn": _yolo("s_ibn"),
     "yolo_s_std": _yolo("s_std"),
+    "ssdlite": _ssd("ssdlite"),
+    "ssd300": _ssd("ssd300"),
+    "unet_mobilenet": _unet("mobilenet"),
+    "unet_resnet18": _unet("resnet18"),
+    "unet_resnet34": _unet("resnet34"),
+    "unet_efficientnet": _unet("efficientnet"),
 }
 
 

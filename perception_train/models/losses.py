@@ -17,11 +17,15 @@ BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5
 
 @dataclass(frozen=True)
 class Targets:
-    """Truth of a batch, padded: boxes float32 [B, M, 4] xyxy network pixels, labels int64 [B, M], mask bool [B, M]."""
+    """Truth of a batch, padded: boxes float32 [B, M, 4] xyxy network pixels, labels int64 [B, M], mask bool [B, M].
+
+    ``pixels`` uint8 [B, H, W] is the class of every pixel where the network learns that (0 = background).
+    """
 
     boxes: Tensor
     labels: Tensor
     mask: Tensor
+    pixels: Tensor | None = None
 
 
 def complete_iou(a: Tensor, b: Tensor) -> Tensor:

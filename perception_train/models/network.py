@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from .losses import Targets
 
 Task = Literal["detection", "segmentation"]
+_MEAN, _DEVIATION = 0.45, 0.23
 
 
 class Network(nn.Module, ABC):
@@ -54,6 +55,11 @@ class Segmenter(Network):
     """A network that tells the class of every pixel; ``forward`` gives logits [B, 1 + classes, H, W] (0: none)."""
 
     task: ClassVar[Task] = "segmentation"
+
+
+def centred(images: Tensor) -> Tensor:
+    """Images 0 to 1 with about zero mean and unit variance, as natural pictures have it on average in all channels."""
+    return (images - _MEAN) / _DEVIATION
 
 
 def autocast(images: Tensor, bf16: bool) -> torch.autocast:

@@ -23,12 +23,13 @@ from perception_common.ros.parameters import NodeParameters
 
 from ..data.coco import CocoDataset
 from ..training.process import TrainingProcess
+from ..training.records import METRICS
 from .params import TrainNodeParams
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 _METRICS = {
     "step": ("loss", "loss_box", "loss_cls", "loss_dfl", "lr", "images_per_second", "progress"),
-    "validation": ("map", "map50", "map75"),
+    "validation": METRICS,
 }
 _POLL_SECONDS = 0.1
 
@@ -131,7 +132,7 @@ class TrainNode(LifecycleNode):
 
     def _on_event(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
-        for name in _METRICS.get(kind, ()):
+        for name in (name for name in _METRICS.get(kind, ()) if name in event):
             self._values[name] = event[name]
             self._metrics[name].publish(Float64(data=float(event[name])))
         if kind == "step":
@@ -141,7 +142,7 @@ class TrainNode(LifecycleNode):
                 f"training from step {event['step']} in {event['precision']}, {event['parameters']:,} parameters"
             )
         elif kind == "validation":
-            self.get_logger().info(f"step {event['step']}: mAP50 {event['map50']:.3f}, mAP {event['map']:.3f}")
+            self.get_logger().info(f"step {event['step']}: {event['text']}")
         elif kind in ("export", "exported_before"):
             # A resumed run announces its last version again: the latched message died with the node before.
             self._announce(event)

@@ -36,7 +36,11 @@ class TrainParams(AugmentParams):
         8, "validations, evenly over the budget; exports happen at some of them", minimum=1, maximum=1000
     )
     patience: int = param(0, "end after so many validations without a better `metric` (0: never)", minimum=0)
-    metric: str = param("map", "which validation figure says what is better", choices=("map", "map50", "map75"))
+    metric: str = param(
+        "auto",
+        "which validation figure says what is better; auto is map for detectors, miou for segmenters",
+        choices=("auto", "map", "map50", "map75", "miou"),
+    )
     learning_rate: float = param(0.002, "peak learning rate of AdamW", minimum=1e-7, maximum=1.0)
     weight_decay: float = param(0.05, "weight decay of convolution weights", minimum=0.0, maximum=1.0)
     warmup_steps: int = param(100, "steps over which the learning rate rises", minimum=0)

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
+
+from ..models.network import autocast
+
+M = TypeVar("M", bound=nn.Module)
 
 
 class WeightAverage:
@@ -33,7 +38,7 @@ class WeightAverage:
 
 
 @torch.no_grad()
-def with_precise_statistics(model: nn.Module, inputs: Iterable[Tensor], bf16: bool) -> nn.Module:
+def with_precise_statistics(model: M, inputs: Iterable[Tensor], bf16: bool) -> M:
     """A copy of the model whose batch-norm statistics are plain means over ``inputs``.
 
     The running statistics lag behind the averaged weights; re-estimating them gains a few points of
@@ -47,7 +52,7 @@ def with_precise_statistics(model: nn.Module, inputs: Iterable[Tensor], bf16: bo
         norm.momentum = None
         norm.train()
     for images in inputs:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+        with autocast(images, bf16):
             precise(images)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum

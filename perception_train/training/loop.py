@@ -25,7 +25,7 @@ from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader, letterboxed
 from ..export.candidate import Candidate, Source
 from ..models import build_model
-from ..models.network import Detector
+from ..models.network import Detector, Task
 from ..models.suppression import DEFAULT
 from . import checkpoint
 from .config import TrainParams
@@ -35,13 +35,26 @@ from .optimize import accumulated, bf16_is_faster, make_optimizer
 from .records import Records
 from .samples import write_samples
 from .schedule import Schedule
-from .validation import Validation
+from .validation import Outcome, outcome
 
 Event = dict[str, Any]
 _STATISTICS_BATCHES = 24
 _RECOVERIES, _SLOWER = 3, 0.3
 """How often a run that diverges goes back to its last checkpoint, and by what the learning rate is lowered then."""
 _REPORT_SECONDS = 1.0
+
+
+def _metric(chosen: str, task: Task) -> str:
+    """The validation figure that says what is better.
+
+    Raises:
+        UserError: it is not one of the task.
+
+    """
+    figures = {"detection": ("map", "map50", "map75"), "segmentation": ("miou",)}[task]
+    if chosen not in ("auto", *figures):
+        raise UserError(f"metric '{chosen}' is not one of {task}", fix=f"use auto or {', '.join(figures)}")
+    return figures[0] if chosen == "auto" else chosen
 
 
 class _Diverged(Exception):
@@ -79,7 +92,7 @@ class Trainer:
         self._schedule = Schedule(params)
         self._elapsed, self._step = 0.0, 0
         self._slower, self._recoveries = 1.0, 0
-        self._last_validation: Validation | None = None
+        self._last_validation: Outcome | None = None
         self._records = Records(self._run)
 
     def stop(self) -> None:
@@ -102,7 +115,7 @@ class Trainer:
             self._loop()
             return self._finish()
 
-    def export_checkpoint(self) -> tuple[int, Validation]:
+    def export_checkpoint(self) -> tuple[int, Outcome]:
         """Export the run's last checkpoint without training; its new version and metrics.
 
         Raises:
@@ -134,13 +147,18 @@ class Trainer:
         p = self.params
         torch.manual_seed(p.seed)
         model = build_model(p.architecture, len(self._train.classes))
-        assert isinstance(model, Detector)
-        options = msgspec.structs.replace(DEFAULT, iou=model.suppression_iou)
+        options, segments = DEFAULT, model.task == "segmentation"
+        if isinstance(model, Detector):
+            options = msgspec.structs.replace(DEFAULT, iou=model.suppression_iou)
+        if segments:
+            self._train.require_masks()
+            self._validation.require_masks()
+        self._metric = _metric(p.metric, model.task)
         self._source = Source(p.model, p.architecture, self._train, self._validation, p.width, p.height, options)
         self._model = model.to(memory_format=torch.channels_last)
         self._average = WeightAverage(self._model, p.ema_decay)
         self._optimizer = make_optimizer(self._model, p)
-        self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20)
+        self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20, segments)
         state = checkpoint.load(self._run) if p.resume else None
         if state is not None:
             self._restore(state)
@@ -189,7 +207,7 @@ class Trainer:
         self._slower, self._recoveries = state.get("slower", 1.0), state.get("recoveries", 0)
         self._schedule.resume(self._step, self._elapsed)
         if state["validation"] is not None:
-            self._last_validation = Validation(**state["validation"])
+            self._last_validation = outcome(state["validation"])
         self._records.versions = list(state["versions"])
 
     def _choose_precision(self) -> bool:
@@ -246,7 +264,7 @@ class Trainer:
 
     def _stale(self, *figures: float) -> bool:
         """Whether the best validation, these latest ones included, is as old as the run's patience."""
-        every = [*self._records.figures(self.params.metric), *figures]
+        every = [*self._records.figures(self._metric), *figures]
         return bool(self.params.patience and every and len(every) - 1 - int(np.argmax(every)) >= self.params.patience)
 
     def _batches(self) -> Generator[Batch, None, None]:
@@ -305,7 +323,7 @@ class Trainer:
         candidate = self._candidate()
         result = self._last_validation = candidate.validate()
         # The last validation of a run is exported, also when patience ends it.
-        export = export or self._stale(result.metrics()[self.params.metric])
+        export = export or self._stale(result.metrics()[self._metric])
         try:
             version = self._publish(candidate, result) if export else None
         except UserError as error:
@@ -314,16 +332,16 @@ class Trainer:
             self._emit("refused", step=self._step, message=str(error))
         row = dict(step=self._step, seconds=round(self._elapsed, 2), version=version, **result.metrics())
         self._records.validation(row)
-        self._emit("validation", ap50=result.ap50, images=result.images, **row)
+        kind, per_class = result.per_class
+        self._emit("validation", **{kind: per_class}, text=str(result), images=result.images, **row)
         if version is not None:
             self._save()
 
     def _candidate(self) -> Candidate:
         precise = with_precise_statistics(self._average.model, self._statistics_batches(), self._bf16)
-        assert isinstance(precise, Detector)
         return Candidate(precise, self._source, self.params.threads)
 
-    def _publish(self, candidate: Candidate, result: Validation) -> int:
+    def _publish(self, candidate: Candidate, result: Outcome) -> int:
         directory = candidate.write(self._repository, result)
         version = int(directory.name)
         self._records.versions.append(version)
@@ -354,9 +372,7 @@ class Trainer:
             seconds=round(self._elapsed, 2),
             epoch=round(self._step * self.params.accumulate / self._loader.steps_per_epoch, 3),
             loss=means["total"],
-            loss_box=means["box"],
-            loss_cls=means["cls"],
-            loss_dfl=means["dfl"],
+            **{f"loss_{part}": value for part, value in means.items() if part not in ("total", "images_per_second")},
             lr=rate,
             images_per_second=means["images_per_second"],
         )
@@ -392,8 +408,9 @@ class Trainer:
         summary = self._records.summarise("done" if finished else "stopped", self._step, self._elapsed)
         result = self._last_validation
         if result is not None:
+            kind, per_class = result.per_class
             summary |= {
-                "per_class_ap50": result.ap50,
+                f"per_class_{kind}": per_class,
                 "thresholds": dict(zip(self._train.classes, result.thresholds, strict=True)),
             }
         self._records.write_summary(summary)

@@ -10,6 +10,8 @@ from typing import Any
 
 from perception_common import durable
 
+METRICS = ("map", "map50", "map75", "miou", "pixel_accuracy")
+"""Figures of a validation, those of detectors and those of segmenters."""
 STEPS, VALIDATIONS, SUMMARY = "train.csv", "validation.csv", "summary.json"
 
 
@@ -65,7 +67,7 @@ class Records:
             "seconds": round(seconds, 2),
             "versions": self.versions,
             "train_images_per_second": self._median_speed(),
-            **{f"val_{name}": last.get(name) for name in ("map", "map50", "map75")},
+            **{f"val_{name}": last[name] for name in METRICS if name in last},
         }
 
     def write_summary(self, summary: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 
 from perception_common import durable
-from perception_infer.draw import draw_detections
+from perception_infer.draw import draw_detections, draw_mask
 
+from ..data.augment import IGNORED
 from ..data.loader import Batch
 
 NAME = "augmented.jpg"
@@ -35,6 +36,9 @@ def write_samples(run_directory: Path, batch: Batch, classes: Sequence[str]) -> 
         scale = min(1.0, _LONGEST_PX / max(image.shape[:2]))
         if scale < 1.0:
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        if batch.targets.pixels is not None:
+            mask = np.where((mask := batch.targets.pixels[index].numpy()) == IGNORED, 0, mask).astype(np.uint8)
+            image = draw_mask(image, cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST))
         drawn = draw_detections(image, boxes * scale, labels, classes)
         tiles.append(np.pad(drawn, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)), constant_values=255))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)

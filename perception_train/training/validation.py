@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from faster_coco_eval import COCO, COCOeval_faster
@@ -13,6 +14,7 @@ from perception_infer.evaluation.metrics import DetectionMetrics
 from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
+from .segmentation import SegmentationValidation, validate_segmentation
 
 #: Thresholds stay in this range: below, a model floods its users; above, it says nothing.
 _THRESHOLD_RANGE = (0.1, 0.9)
@@ -34,8 +36,37 @@ class Validation:
         """What a manifest says of a variant."""
         return {"map": self.map, "map50": self.map50, "map75": self.map75}
 
+    @property
+    def per_class(self) -> tuple[str, dict[str, float]]:
+        """The name of the figure per class, and the figures."""
+        return "ap50", self.ap50
 
-def validate(predictor: Predictor, dataset: CocoDataset) -> Validation:
+    def __str__(self) -> str:
+        return f"mAP50 {self.map50:.3f}, mAP {self.map:.3f}"
+
+
+Outcome = Validation | SegmentationValidation
+"""What a validation tells: ``metrics()``, ``per_class``, ``thresholds``, ``images``, and itself in words."""
+
+
+def validate(predictor: Predictor, dataset: CocoDataset) -> Outcome:
+    """Score a predictor (which should have threshold 0) on a dataset, by what its model does.
+
+    Raises:
+        UserError: the classes differ, or an image or mask cannot be read.
+    """
+    if predictor.task == "segmentation":
+        return validate_segmentation(predictor, dataset)
+    return validate_detection(predictor, dataset)
+
+
+def outcome(values: dict[str, Any]) -> Outcome:
+    """What `dataclasses.asdict` made of a validation."""
+    kind = SegmentationValidation if "miou" in values else Validation
+    return kind(**values)
+
+
+def validate_detection(predictor: Predictor, dataset: CocoDataset) -> Validation:
     """Run every image of the dataset through the predictor (which should have threshold 0) and score it.
 
     Raises:

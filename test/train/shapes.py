@@ -20,21 +20,23 @@ def make_dataset(
     """Write ``images`` pictures of ``size`` (width, height), each with one to three shapes, or none in every sixth."""
     rng = np.random.default_rng(seed)
     width, height = size
-    (root / "images").mkdir(parents=True)
+    for folder in ("images", "masks"):
+        (root / folder).mkdir(parents=True)
     annotations: list[dict[str, object]] = []
     listed = []
     for image_id in range(1, images + 1):
-        picture = rng.integers(0, 60, (height, width, 3), dtype=np.uint8)
+        picture, mask = rng.integers(0, 60, (height, width, 3), dtype=np.uint8), np.zeros((height, width), np.uint8)
         for _ in range(0 if image_id % 6 == 0 else int(rng.integers(1, 4))):
             side = int(rng.integers(14, 28))
             x, y = int(rng.integers(0, width - side)), int(rng.integers(0, height - side))
             kind = int(rng.integers(0, 2))
             colour = rng.integers(140, 256, 3).tolist()
             if kind == 0:
-                picture[y : y + side, x : x + side] = colour
+                picture[y : y + side, x : x + side], mask[y : y + side, x : x + side] = colour, 1
             else:
                 centre = (x + side // 2, y + side // 2)
                 cv2.circle(picture, centre, side // 2, colour, -1)
+                cv2.circle(mask, centre, side // 2, (2,), -1)
             box = [float(x), float(y), float(side), float(side)]
             annotations.append(
                 {
@@ -48,6 +50,7 @@ def make_dataset(
             )
         name = f"{image_id:04}.png"
         cv2.imwrite(str(root / "images" / name), picture)
+        cv2.imwrite(str(root / "masks" / name), mask)
         listed.append({"id": image_id, "file_name": name, "width": width, "height": height})
     categories = [{"id": index, "name": name} for index, name in enumerate(classes, 1)]
     content = {"images": listed, "annotations": annotations, "categories": categories}

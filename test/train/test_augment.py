@@ -104,7 +104,7 @@ def test_cutout_drops_what_it_hides_and_nothing_else() -> None:
         image[20:28, 30:38] = (1, 254, 3)
         box = np.array([[30, 20, 38, 28]], np.float32)
         rng = np.random.default_rng(seed)
-        view, boxes, labels = random_view((image, box, np.zeros(1, np.int64)), (64, 64), STILL, rng)
+        view, boxes, labels, _ = random_view((image, box, np.zeros(1, np.int64)), (64, 64), STILL, rng)
         visible = float((view[20:28, 30:38] == (1, 254, 3)).all(-1).mean())
         assert (view != image).any()
         assert len(labels) == len(boxes) == (1 if visible >= MIN_VISIBLE else 0)
@@ -114,7 +114,7 @@ def test_cutout_drops_what_it_hides_and_nothing_else() -> None:
 
 def test_cutout_of_mosaics_and_of_images_without_objects() -> None:
     none = (np.zeros((32, 32, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-    image, boxes, _ = mosaic([none] * 4, (64, 64), AugmentParams(cutout=1.0), np.random.default_rng(0))
+    image, boxes, _, _ = mosaic([none] * 4, (64, 64), AugmentParams(cutout=1.0), np.random.default_rng(0))
     assert image.max() > 114
     assert boxes.shape == (0, 4)
     assert boxes.dtype == np.float32

@@ -42,7 +42,7 @@ def extent(image: np.ndarray) -> tuple[int, int, int, int]:
 @pytest.mark.parametrize("seed", range(25))
 def test_boxes_follow_the_pixels(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    image, boxes, labels = random_view(marked_image(rng), (128, 96), MARKED, rng)
+    image, boxes, labels, _ = random_view(marked_image(rng), (128, 96), MARKED, rng)
     if len(labels):
         # Bilinear edges blur by up to a pixel of the source.
         assert np.abs(boxes[0] - extent(image)).max() <= 1.6
@@ -52,7 +52,7 @@ def test_boxes_follow_the_pixels(seed: int) -> None:
 def test_mosaic_boxes_follow_the_pixels(seed: int) -> None:
     rng = np.random.default_rng(seed)
     dark = (np.zeros((120, 160, 3), np.uint8), np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-    image, boxes, labels = mosaic([dark, marked_image(rng), dark, dark], (128, 96), MARKED, rng)
+    image, boxes, labels, _ = mosaic([dark, marked_image(rng), dark, dark], (128, 96), MARKED, rng)
     assert image.shape == (96, 128, 3)
     if len(labels):
         assert np.abs(boxes[0] - extent(image)).max() <= 1.6
@@ -62,7 +62,7 @@ def test_no_augmentation_is_the_letterbox() -> None:
     off = AugmentParams(flip=0.0, scale=0.0, aspect=0.0, translate=0.0)
     rng = np.random.default_rng(0)
     source = marked_image(rng)
-    image, boxes, _ = random_view(source, (128, 128), off, rng)
+    image, boxes, _, _ = random_view(source, (128, 128), off, rng)
     letterbox = Letterbox.fit((160, 120), (128, 128))
     assert np.abs(boxes - letterbox.boxes_to_network(source[1])).max() < 1e-3
     wanted = letterbox.image(source[0])
