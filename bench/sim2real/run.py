@@ -95,7 +95,7 @@ class Run:
             "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
             "minutes": round((time.monotonic() - start) / 60.0, 2),
             "generation_minutes": round(generated / 60.0, 2),
-            "images_per_second_trained": summary.get("images_per_second"),
+            "images_per_second_trained": summary.get("train_images_per_second"),
             "steps": summary.get("steps"),
             "synthetic_map50": summary.get("val_map50"),
             "scores": scores,

@@ -120,6 +120,8 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
 
     assert listener.transition(Transition.TRANSITION_ACTIVATE)
     listener.until(lambda: len(listener.losses) > heard, "training to go on")
+    # A model that finds nothing yet is not announced.
+    listener.until(lambda: int(listener.values.get("step", 0)) >= 60, "something to export")
     assert listener.call(Trigger, "train_node/export", Trigger.Request()).success
     listener.until(lambda: listener.values.get("state") == "done", "the end of training")
     assert processes.log(node).count("announced shapes") == 3
