@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from perception_common import cli
 from perception_common.cli import Command, Result
@@ -38,6 +39,18 @@ class ExportParams:
 
     run_directory: str = param("runs/train", "directory of the training run whose checkpoint is exported")
     model_root: str = param("", "model repository to export into (empty: the run's own)")
+    precisions: tuple[str, ...] = param(
+        ("fp32",),
+        "graphs in the bundle: fp32 (always there), fp16, int8 (for TensorRT), int8_cpu",
+        choices=("fp32", "fp16", "int8", "int8_cpu"),
+    )
+    budget: float = param(
+        0.01,
+        "mAP that each further precision may lose against fp32; 8-bit graphs keep layers in float for it",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    calibration_images: int = param(128, "training images that 8-bit graphs are calibrated with", minimum=1)
 
 
 def run(params: TrainParams) -> Result:
@@ -104,9 +117,19 @@ def export(params: ExportParams) -> Result:
         told | ({"model_root": params.model_root} if params.model_root else {}),
         run_directory / checkpoint.LAST,
     )
-    version, result = Trainer(trained, lambda event: None).export_checkpoint()
+    variants: dict[str, Any] = {}
+
+    def listen(event: dict[str, Any]) -> None:
+        if event["event"] == "variant":
+            variants[event["precision"]] = {key: event[key] for key in ("map", "map50", "map75", "skipped")}
+
+    trainer = Trainer(trained, listen)
+    version, result = trainer.export_checkpoint(params.precisions, params.budget, params.calibration_images)
     print(f"exported {trained.model} v{version} into {trained.model_root}: {result}", file=sys.stderr)
-    return {"model": trained.model, "version": version, **result.metrics()}
+    for precision, told in variants.items():
+        kept = f", {len(told['skipped'])} layers left in float" if told["skipped"] else ""
+        print(f"  {precision:8} mAP50 {told['map50']:.3f}, mAP {told['map']:.3f}{kept}", file=sys.stderr)
+    return {"model": trained.model, "version": version, **result.metrics(), "variants": variants}
 
 
 def adapt(params: AdaptParams) -> Result:

@@ -1,7 +1,8 @@
 """Does a backend answer as the trainer's model did? Compared on the bundle's reference images.
 
 ``parity.safetensors`` holds ``image`` uint8 [N, H, W, 3] (letterboxed) and, per variant, what the
-trainer's model answered: ``fp32.boxes``, ``fp32.scores``, ``fp32.labels`` (or ``fp32.mask``).
+trainer's model answered: ``fp32.boxes``, ``fp32.scores``, ``fp32.labels`` (or ``fp32.mask``). For 8-bit variants it
+is what the quantised graph itself answers by ONNX's definition: how near that is to the model, their metrics say.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def write_bundle(
         graphs: ONNX graphs by precision; ``fp32`` is needed.
         weights: ``weights.safetensors``, serialised.
         parity: ``image`` uint8 [N, H, W, 3], and for each precision ``<precision>.boxes``, ``.scores`` and
-            ``.labels`` (or ``.mask``) as the trainer's model answered for them.
+            ``.labels`` (or ``.mask``) as the trainer's model (8 bits: the quantised graph) answered for them.
 
     Returns:
         the new directory ``repository/<name>/<version>``.

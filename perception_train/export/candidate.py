@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +26,11 @@ from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
 from ..models.network import Network, Task
 from ..models.suppression import DEFAULT
-from ..training.validation import Outcome, validate
-from .bundle import Graph, ModelFacts, provisional_manifest, write_bundle
+from ..training.validation import Outcome, Validation, validate
+from .bundle import Graph, ModelFacts, Precision, provisional_manifest, write_bundle
 from .graph import inference_graph, to_onnx
+from .precision import Image
+from .variants import BUDGET, Variant, VariantMaker, check_precisions
 
 #: Reference images are taken until they hold this many objects (noise or empty pictures would prove nothing).
 PARITY_OBJECTS = 10
@@ -66,20 +69,58 @@ class Candidate:
 
     def validate(self) -> Outcome:
         """Metrics on the validation set, through the exported graph and the robot's code."""
-        bundle = Bundle(Path("not-yet-written"), self.manifest)
-        return validate(Predictor(bundle, self._backend, threshold=0.0), self._source.validation)
+        return self._validated(self._backend)
 
-    def write(self, repository: Path, validation: Outcome) -> Path:
-        """The new bundle's directory; see `write_bundle`.
+    def variants(
+        self,
+        precisions: Sequence[str],
+        images: Sequence[Image],
+        budget: float = BUDGET,
+        validation: Outcome | None = None,
+    ) -> dict[Precision, Variant]:
+        """The graph in further precisions, each proven and scored on the validation set; for `write`.
+
+        Args:
+            precisions: names of `GRAPH_FILES`; fp32 is there anyway.
+            images: letterboxed training images uint8 [1, H, W, 3], to calibrate 8 bits with.
+            budget: mAP that each may lose against the float32 graph.
+            validation: what `validate` gave, when it is known already.
+
+        Raises:
+            UserError: a precision is unknown, loses more than the budget, or does not answer as it should.
+        """
+        chosen = check_precisions(precisions)
+        if not chosen:
+            return {}
+        before = validation or self.validate()
+        if not isinstance(before, Validation):
+            raise UserError("graphs that segment are exported in fp32 only so far", fix="leave precisions at fp32")
+        contract = self.manifest.variants["fp32"]
+        maker = VariantMaker(
+            fp32_onnx=self.onnx,
+            contract=contract,
+            references=self._references,
+            suppression_iou=self._source.suppression.iou,
+            validate=lambda graph: self._detected(OnnxRuntimeBackend(graph, contract, self._threads)),
+            baseline=before.map,
+            threads=self._threads,
+        )
+        return {precision: maker.make(precision, images, budget) for precision in chosen}
+
+    def write(self, repository: Path, validation: Outcome, variants: Mapping[Precision, Variant] | None = None) -> Path:
+        """The new bundle's directory, with what `variants` made besides fp32; see `write_bundle`.
 
         Raises:
             UserError: `prove` refuses, or the repository cannot be written.
         """
         self.prove()
         facts = _facts(self._source, self._task, validation.thresholds)
-        return write_bundle(
-            repository, facts, {"fp32": Graph(self.onnx, validation.metrics())}, self._weights, self._references
-        )
+        graphs: dict[Precision, Graph] = {"fp32": Graph(self.onnx, validation.metrics())}
+        references = dict(self._references)
+        for precision, variant in (variants or {}).items():
+            graphs[precision] = variant.graph
+            references |= {f"{precision}.{name}": array for name, array in variant.references.items()}
+        return write_bundle(repository, facts, graphs, self._weights, references)
 
     def prove(self) -> Parity:
         """How near the graph's answers are to the model's, on the reference images.
@@ -105,6 +146,15 @@ class Candidate:
                 "the model finds nothing in the reference images yet", fix="train longer; nothing was published"
             )
         return parity
+
+    def _detected(self, backend: OnnxRuntimeBackend) -> Validation:
+        told = self._validated(backend)
+        assert isinstance(told, Validation)
+        return told
+
+    def _validated(self, backend: OnnxRuntimeBackend) -> Outcome:
+        bundle = Bundle(Path("not-yet-written"), self.manifest)
+        return validate(Predictor(bundle, backend, threshold=0.0), self._source.validation)
 
 
 def _references(graph: torch.nn.Module, source: Source, compared: tuple[str, ...]) -> Arrays:

@@ -13,9 +13,7 @@ from perception_infer.contract.manifest import Suppression
 
 from ..models.network import Detector, Network, Segmenter
 from ..models.suppression import suppress
-
-OPSET = 17
-MAX_IR_VERSION = 10
+from .layers import MAX_IR_VERSION, OPSET
 
 
 class DetectionGraph(nn.Module):

@@ -6,7 +6,7 @@ import dataclasses
 import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,9 @@ from perception_infer.contract.manifest import MANIFEST_NAME
 
 from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader, letterboxed
+from ..export.bundle import Precision
 from ..export.candidate import Candidate, Source
+from ..export.variants import BUDGET, Variant, calibration_images
 from ..models import build_model
 from ..models.network import Detector, Task
 from ..models.suppression import DEFAULT
@@ -68,8 +70,8 @@ class Trainer:
         params: what to train.
         listen: receives events: ``start``, ``step`` (about once a second), ``validation``, ``export``
             (a bundle is in the repository), ``exported_before`` (the last one, of a resumed run), ``refused``
-            (a candidate was not fit), ``recovered`` (the loss was not finite), ``checkpoint`` and ``done``; each has
-            its name under ``event``.
+            (a candidate was not fit), ``variant`` (an exported checkpoint in a further precision), ``recovered``
+            (the loss was not finite), ``checkpoint`` and ``done``; each has its name under ``event``.
 
     Raises:
         UserError: datasets, parameters or the run directory are not usable.
@@ -115,11 +117,15 @@ class Trainer:
             self._loop()
             return self._finish()
 
-    def export_checkpoint(self) -> tuple[int, Outcome]:
+    def export_checkpoint(
+        self, precisions: Sequence[str] = ("fp32",), budget: float = BUDGET, calibration: int = 128
+    ) -> tuple[int, Outcome]:
         """Export the run's last checkpoint without training; its new version and metrics.
 
+        ``precisions``, ``budget`` and the number of training images to calibrate with: see `Candidate.variants`.
+
         Raises:
-            UserError: the run has no checkpoint, or its model is not fit to be published.
+            UserError: the run has no checkpoint, or its model, in any of the precisions, is not fit to be published.
         """
         with self._locked():
             self._set_up()
@@ -129,7 +135,12 @@ class Trainer:
                 )
             candidate = self._candidate()
             result = candidate.validate()
-            return self._publish(candidate, result), result
+            quantised = any(name.startswith("int8") for name in precisions)
+            images = list(calibration_images(self._train, self._network, calibration if quantised else 0))
+            variants = candidate.variants(precisions, images, budget, result)
+            for precision, variant in variants.items():
+                self._emit("variant", precision=precision, skipped=list(variant.skipped), **variant.graph.metrics)
+            return self._publish(candidate, result, variants), result
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -341,8 +352,10 @@ class Trainer:
         precise = with_precise_statistics(self._average.model, self._statistics_batches(), self._bf16)
         return Candidate(precise, self._source, self.params.threads)
 
-    def _publish(self, candidate: Candidate, result: Outcome) -> int:
-        directory = candidate.write(self._repository, result)
+    def _publish(
+        self, candidate: Candidate, result: Outcome, variants: Mapping[Precision, Variant] | None = None
+    ) -> int:
+        directory = candidate.write(self._repository, result, variants)
         version = int(directory.name)
         self._records.versions.append(version)
         self._emit("export", **self._announcement(version), **result.metrics())

@@ -50,6 +50,13 @@ def test_run_evaluate_export(shapes: Path, tmp_path: Path) -> None:
     again = command("export", "--run-directory", tmp_path / "run", "--json", "-")
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)["version"] == 2
+    assert json.loads(again.stdout)["variants"] == {}
+
+    told = ("--precisions", "fp32", "int8_cpu", "--budget", 1, "--calibration-images", 4)
+    small = command("export", "--run-directory", tmp_path / "run", *told, "--json", "-")
+    assert small.returncode == 0, small.stderr
+    assert list(json.loads(small.stdout)["variants"]) == ["int8_cpu"]
+    assert (tmp_path / "models" / "shapes" / "3" / "model.int8_cpu.onnx").is_file()
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_the_same_command_goes_on(shapes: Path, tmp_path: Path) -> None:
@@ -94,6 +101,7 @@ def test_mistakes_are_told_in_one_line(shapes: Path, tmp_path: Path) -> None:
     one_line(command("run", "--config", tmp_path / "wrong.yaml"), "did you mean 'learning_rate'?")
     one_line(command("evaluate", "--dataset", shapes / "val", "--model-root", tmp_path / "none"), "")
     one_line(command("export", "--run-directory", tmp_path), "no checkpoint")
+    one_line(command("export", "--precisions", "fp8"), "'precisions' cannot be 'fp8'")
 
 
 def test_class_names_must_agree_with_the_bundle(shapes: Path, candidate: Any, tmp_path: Path) -> None:
