@@ -23,7 +23,18 @@ def _yolo(size: str) -> Callable[[int], Network]:
     return build
 
 
+def _faster_rcnn(plan: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
+        from .faster_rcnn import PLANS, FasterRcnn
+
+        return FasterRcnn(classes, PLANS[plan])
+
+    return build
+
+
 BUILDERS: dict[str, Callable[[int], Network]] = {
+    "faster_rcnn_mobilenet": _faster_rcnn("mobilenet"),
+    "faster_rcnn_resnet50": _faster_rcnn("resnet50"),
     "yolo_n": _yolo("n"),
     "yolo_n_ibn": _yolo("n_ibn"),
     "yolo_n_std": _yolo("n_std"),
