@@ -42,6 +42,15 @@ def _ssd(name: str) -> Callable[[int], Network]:
     return build
 
 
+def _faster_rcnn(plan: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
+        from .faster_rcnn import PLANS, FasterRcnn
+
+        return FasterRcnn(classes, PLANS[plan])
+
+    return build
+
+
 BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_n": _yolo("n"),
     "yolo_n_ibn": _yolo("n_ibn"),
@@ -51,6 +60,8 @@ BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_s_std": _yolo("s_std"),
     "ssdlite": _ssd("ssdlite"),
     "ssd300": _ssd("ssd300"),
+    "faster_rcnn_mobilenet": _faster_rcnn("mobilenet"),
+    "faster_rcnn_resnet50": _faster_rcnn("resnet50"),
     "unet_mobilenet": _unet("mobilenet"),
     "unet_resnet18": _unet("resnet18"),
     "unet_resnet34": _unet("resnet34"),

@@ -36,23 +36,10 @@ def suppress(boxes: Tensor, scores: Tensor, options: Suppression = DEFAULT) -> t
     flat, place = (boxes, cell) if boxes.dim() == 3 else (boxes.flatten(1, 2), index)
     box = flat.gather(1, place[..., None].expand(batch, candidates, 4))
 
-    low = torch.maximum(box[:, :, None, :2], box[:, None, :, :2])
-    high = torch.minimum(box[:, :, None, 2:], box[:, None, :, 2:])
-    size = (high - low).clamp(min=0.0)
-    overlap = size[..., 0] * size[..., 1]
-    area = (box[..., 2] - box[..., 0]).clamp(min=0.0) * (box[..., 3] - box[..., 1]).clamp(min=0.0)
-    union = area[:, :, None] + area[:, None, :] - overlap
-    # overlap > iou * union, without a division by an empty union.
-    clash = (overlap > options.iou * union).float() * (label[:, :, None] == label[:, None, :]).float()
-    # Row i holds which better candidates (columns j < i) suppress candidate i.
-    better = torch.ones(candidates, candidates, dtype=torch.float32, device=box.device).tril(-1)
-    clash = clash * better
-    valid = (best > options.score_floor).float()[..., None]
-    keep = valid
-    for _ in range(options.rounds):
-        keep = valid * (torch.matmul(clash, keep) < 0.5).float()
+    clash = overlapping(box, options.iou) * (label[:, :, None] == label[:, None, :]).float()
+    keep = settle(clash, (best > options.score_floor).float(), options.rounds)
 
-    score = best * keep[..., 0]
+    score = best * keep
     slots = min(options.slots, candidates)
     score, order = score.topk(slots, dim=1)
     box = box.gather(1, order[..., None].expand(batch, slots, 4))
@@ -65,3 +52,33 @@ def suppress(boxes: Tensor, scores: Tensor, options: Suppression = DEFAULT) -> t
         score = torch.cat((score, score.new_zeros(batch, missing)), 1)
         label = torch.cat((label, torch.full((batch, missing), -1, dtype=torch.int32, device=label.device)), 1)
     return box, score, label
+
+
+def overlapping(boxes: Tensor, iou: float) -> Tensor:
+    """Which boxes overlap by more than ``iou``: float32 [..., N, N], 0 or 1, of xyxy boxes float32 [..., N, 4]."""
+    low = torch.maximum(boxes[..., :, None, :2], boxes[..., None, :, :2])
+    high = torch.minimum(boxes[..., :, None, 2:], boxes[..., None, :, 2:])
+    size = (high - low).clamp(min=0.0)
+    overlap = size[..., 0] * size[..., 1]
+    area = (boxes[..., 2] - boxes[..., 0]).clamp(min=0.0) * (boxes[..., 3] - boxes[..., 1]).clamp(min=0.0)
+    union = area[..., :, None] + area[..., None, :] - overlap
+    # overlap > iou * union, without a division by an empty union.
+    return (overlap > iou * union).float()
+
+
+def settle(clash: Tensor, valid: Tensor, rounds: int) -> Tensor:
+    """What suppression keeps of candidates in descending order: float32 [..., N], 0 or 1.
+
+    Args:
+        clash: float32 [..., N, N], 1 where two candidates may not both stay.
+        valid: float32 [..., N], 0 for candidates that neither stay nor suppress.
+        rounds: iterations of the fixed point.
+    """
+    count = clash.shape[-1]
+    # Row i holds which better candidates (columns j < i) suppress candidate i.
+    better = torch.ones(count, count, dtype=torch.float32, device=clash.device).tril(-1)
+    clash, valid = clash * better, valid[..., None]
+    keep = valid
+    for _ in range(rounds):
+        keep = valid * (torch.matmul(clash, keep) < 0.5).float()
+    return keep[..., 0]
