@@ -6,7 +6,6 @@ suppression are not used: images come at the network's size, and what follows `S
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -23,10 +22,9 @@ from perception_common.errors import UserError
 
 from .losses import Targets
 from .network import Detector, autocast, centred
+from .proposals import decode_boxes
 
 Raw = tuple[Tensor, Tensor]
-_LARGEST_GROWTH = math.log(1000.0 / 16.0)
-"""Of a box against its default box, as a logarithm: keeps exp() from overflowing early in training."""
 _VGG_LEAST_SIDE = 288
 
 
@@ -88,8 +86,7 @@ class Ssd(Detector):
     def decode(self, raw: Raw, height: int, width: int) -> tuple[Tensor, Tensor]:
         regression, logits = (part.float() for part in raw)
         anchors = self._anchors[height, width].to(regression.device)
-        scale = torch.tensor(self.net.box_coder.weights, dtype=torch.float32, device=regression.device)
-        return decoded(regression / scale, anchors), logits.softmax(-1)[..., 1:]
+        return decode_boxes(anchors, regression, self.net.box_coder.weights), logits.softmax(-1)[..., 1:]
 
 
 def default_boxes(generator: DefaultBoxGenerator, features: list[Tensor], height: int, width: int) -> Tensor:
@@ -97,17 +94,3 @@ def default_boxes(generator: DefaultBoxGenerator, features: list[Tensor], height
     shapes = [torch.zeros(1, 1, *feature.shape[2:]) for feature in features]
     boxes: Tensor = generator(ImageList(torch.zeros(1, 3, height, width), [(height, width)]), shapes)[0]
     return boxes.detach()
-
-
-def decoded(offsets: Tensor, anchors: Tensor) -> Tensor:
-    """Boxes float32 [B, A, 4] xyxy, in pixels.
-
-    Args:
-        offsets: float32 [B, A, 4]: shift of the centre in sizes of the default box, and logarithm of the growth
-            (Girshick et al. 2014, appendix C).
-        anchors: the default boxes float32 [A, 4], xyxy.
-    """
-    size = anchors[:, 2:] - anchors[:, :2]
-    center = anchors[:, :2] + size / 2 + offsets[..., :2] * size
-    half = offsets[..., 2:].clamp(max=_LARGEST_GROWTH).exp() * size / 2
-    return torch.cat((center - half, center + half), -1)
