@@ -26,7 +26,7 @@ def make_step(architecture: str, classes: int) -> Callable[[Batch, bool], None]:
     optimizer = make_optimizer(model, TrainParams())
 
     def step(batch: Batch, bf16: bool) -> None:
-        total = compute_losses(model, batch, bf16)["total"]
+        total = compute_losses(model.losses, batch, bf16)["total"]
         optimizer.zero_grad(set_to_none=True)
         total.backward()
         optimizer.step()

@@ -54,10 +54,14 @@ class ExportParams:
 
 
 def run(params: TrainParams) -> Result:
-    """Train, with progress on the terminal; Ctrl-C stops with a checkpoint."""
+    """Train, with progress on the terminal; Ctrl-C stops with a checkpoint.
+
+    Started by torchrun, this is one of several processes that train together, of which the first speaks.
+    """
     params.require_usable()
     # Imported late: torch takes seconds, and `--help` should not.
     from .progress import TrainingDisplay
+    from .training.group import leads_here
     from .training.loop import Trainer
 
     with TrainingDisplay() as display:
@@ -65,6 +69,8 @@ def run(params: TrainParams) -> Result:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: trainer.stop())
         summary = trainer.fit()
+    if not leads_here():
+        return None
     if summary["state"] == "stopped":
         print(f"stopped at step {summary['steps']}; the same command goes on from there", file=sys.stderr)
     else:

@@ -50,7 +50,7 @@ class TrainingDisplay:
             self._print(f"what the network is shown: {event['samples']}")
         elif kind == "validation":
             self._print(f"step {event['step']}: {event['text']}")
-        elif kind in ("refused", "recovered"):
+        elif kind in ("refused", "recovered", "less_memory"):
             self._print(f"step {event['step']}: {event['message']}")
         elif kind == "export":
             self._print(f"exported {event['name']} v{event['version']}: {event['uri']}")

@@ -36,6 +36,12 @@ class Batch:
         """float32 [B, 3, H, W], 0 to 1, in channels-last memory."""
         return self.images.permute(0, 3, 1, 2).float().div_(255.0)
 
+    def to(self, device: torch.device) -> Batch:
+        """The batch in a device's memory."""
+        if self.images.device == device:
+            return self
+        return Batch(self.images.to(device, non_blocking=True), self.targets.to(device))
+
 
 class ImageCache:
     """Decoded images within a budget of bytes; the rest is read each time."""
@@ -56,7 +62,10 @@ class ImageCache:
 
 
 class TrainLoader:
-    """Augmented batches of a dataset at the network's size (width, height)."""
+    """Augmented batches of a dataset at the network's size (width, height).
+
+    Of several processes that train together, each makes the images at its ``places`` in the batch of all.
+    """
 
     def __init__(
         self,
@@ -67,7 +76,9 @@ class TrainLoader:
         params: AugmentParams,
         cache_bytes: int,
         with_masks: bool = False,
+        places: range | None = None,
     ) -> None:
+        self._places = range(batch) if places is None else places
         self._with_masks = with_masks
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
         self._cache = ImageCache(dataset, cache_bytes)
@@ -81,9 +92,9 @@ class TrainLoader:
         return max(1, len(self._dataset.samples) // self._batch)
 
     def batch(self, step: int, with_mosaic: bool) -> Batch:
-        """The batch of a step."""
+        """The batch of a step: its images at this process's places, which are all where there is one process."""
         samples = []
-        for slot in range(self._batch):
+        for slot in self._places:
             rng = np.random.default_rng(np.random.SeedSequence([self._seed, _TRAIN_STREAM, step, slot]))
             samples.append(self._sample(self._index(step * self._batch + slot), with_mosaic, rng))
         return collate(samples)

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .assign import assign
+from .normalizer import normalizer
 
 #: Weights of the parts, those that YOLOv8-style training settled on.
 BOX_WEIGHT, CLASS_WEIGHT, DISTRIBUTION_WEIGHT = 7.5, 0.5, 1.5
@@ -26,6 +27,15 @@ class Targets:
     labels: Tensor
     mask: Tensor
     pixels: Tensor | None = None
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What there is, in the order of the fields."""
+        every = (self.boxes, self.labels, self.mask, self.pixels)
+        return tuple(tensor for tensor in every if tensor is not None)
+
+    def to(self, device: torch.device) -> Targets:
+        """The targets in a device's memory."""
+        return Targets(*(tensor.to(device, non_blocking=True) for tensor in self.tensors()))
 
 
 def complete_iou(a: Tensor, b: Tensor) -> Tensor:
@@ -65,7 +75,7 @@ class DetectionLoss(nn.Module):
             class_logits.detach().sigmoid(), boxes.detach(), centers, targets.boxes, targets.labels, targets.mask
         )
 
-        total = found.scores.sum().clamp(min=1.0)
+        total = normalizer(found.scores.sum())
         class_loss = F.binary_cross_entropy_with_logits(class_logits, found.scores, reduction="sum") / total
         if not found.positive.any():
             zero = distance_logits.sum() * 0.0

@@ -27,7 +27,7 @@ class TrainParams(AugmentParams):
     )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
-    batch: int = param(16, "images per forward pass", minimum=1, maximum=1024)
+    batch: int = param(16, "images per forward pass, of all processes together", minimum=1, maximum=1024)
     accumulate: int = param(1, "forward passes whose gradients make one step", minimum=1, maximum=1024)
     minutes: float = param(10.0, "time budget; the learning rate ends its decay with it (0: no limit)", minimum=0.0)
     steps: int = param(0, "step budget; with both budgets the nearer end counts (0: no limit)", minimum=0)
@@ -52,6 +52,8 @@ class TrainParams(AugmentParams):
     precision: str = param(
         "auto", "arithmetic of the forward pass; auto times both and takes the faster", choices=("auto", "fp32", "bf16")
     )
+    device: str = param("auto", "what trains: auto (a GPU where there is one), cpu, cuda, or cuda:N")
+    compile: bool = param(False, "compile the network with torch.compile: a slow start, then faster steps on GPUs")
     threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
     seed: int = param(1, "seed of initial weights, order and augmentation", minimum=0)
     cache_mb: int = param(2048, "memory for decoded images", minimum=0)

@@ -2,45 +2,39 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec.structs
 import numpy as np
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
 
 from perception_common import durable
 from perception_common.errors import UserError
-from perception_infer.contract.manifest import MANIFEST_NAME
 
 from ..data.coco import CocoDataset
-from ..data.loader import Batch, TrainLoader, letterboxed
-from ..export.bundle import Precision
-from ..export.candidate import Candidate, Source
-from ..export.variants import BUDGET, Variant, calibration_images
+from ..data.loader import Batch, TrainLoader
+from ..export.variants import BUDGET
 from ..models import build_model
-from ..models.network import Detector, Task
-from ..models.suppression import DEFAULT
+from ..models.network import Network, Task
 from . import checkpoint
 from .config import TrainParams
-from .ema import WeightAverage, with_precise_statistics
+from .exporting import Exporter
+from .group import Group, joined_group
 from .meter import Meter
-from .optimize import accumulated, bf16_is_faster, make_optimizer
+from .optimize import bf16_is_faster
 from .records import Records
 from .samples import write_samples
 from .schedule import Schedule
-from .validation import Outcome, outcome
+from .state import State, parameters
+from .step import Diverged, Stepper
+from .validation import Outcome
 
 Event = dict[str, Any]
-_STATISTICS_BATCHES = 24
 _RECOVERIES, _SLOWER = 3, 0.3
 """How often a run that diverges goes back to its last checkpoint, and by what the learning rate is lowered then."""
 _REPORT_SECONDS = 1.0
@@ -59,19 +53,16 @@ def _metric(chosen: str, task: Task) -> str:
     return figures[0] if chosen == "auto" else chosen
 
 
-class _Diverged(Exception):
-    """The loss or its gradient is not a finite number."""
-
-
 class Trainer:
-    """One training run in one directory.
+    """One training run in one directory, by this process or by all that torchrun has started.
 
     Args:
         params: what to train.
         listen: receives events: ``start``, ``step`` (about once a second), ``validation``, ``export``
             (a bundle is in the repository), ``exported_before`` (the last one, of a resumed run), ``refused``
             (a candidate was not fit), ``variant`` (an exported checkpoint in a further precision), ``recovered``
-            (the loss was not finite), ``checkpoint`` and ``done``; each has its name under ``event``.
+            (the loss was not finite), ``less_memory`` (memory ran out and batches are cut), ``checkpoint`` and
+            ``done``; each has its name under ``event``. Only the first of several processes says anything.
 
     Raises:
         UserError: datasets, parameters or the run directory are not usable.
@@ -80,21 +71,17 @@ class Trainer:
     def __init__(self, params: TrainParams, listen: Callable[[Event], None]) -> None:
         params.require_usable()
         self.params, self._listen = params, listen
-        self._run, self._repository = Path(params.run_directory), Path(params.model_root)
+        self._run = Path(params.run_directory)
         self._train = CocoDataset.open(Path(params.dataset))
         self._validation = CocoDataset.open(Path(params.validation))
         self._validation.require_classes(self._train.classes, "training dataset")
         durable.ensure_writable(self._run)
-        durable.ensure_writable(self._repository)
+        durable.ensure_writable(Path(params.model_root))
         if params.threads:
             torch.set_num_threads(params.threads)
         self._stop, self._go, self._export_now = threading.Event(), threading.Event(), threading.Event()
         self._go.set()
-        self._network = (params.width, params.height)
         self._schedule = Schedule(params)
-        self._elapsed, self._step = 0.0, 0
-        self._slower, self._recoveries = 1.0, 0
-        self._last_validation: Outcome | None = None
         self._records = Records(self._run)
 
     def stop(self) -> None:
@@ -112,7 +99,7 @@ class Trainer:
 
     def fit(self) -> Event:
         """Train to the end of the budget (or `stop`) and return the summary."""
-        with self._locked():
+        with self._joined():
             self._set_up()
             self._loop()
             return self._finish()
@@ -127,151 +114,150 @@ class Trainer:
         Raises:
             UserError: the run has no checkpoint, or its model, in any of the precisions, is not fit to be published.
         """
-        with self._locked():
+        with self._joined():
             self._set_up()
-            if self._step == 0:
+            if self._state.step == 0:
                 raise UserError(
                     "the run has no checkpoint", where=self._run, fix="train first, with `perception-train run`"
                 )
-            candidate = self._candidate()
-            result = candidate.validate()
-            quantised = any(name.startswith("int8") for name in precisions)
-            images = list(calibration_images(self._train, self._network, calibration if quantised else 0))
-            variants = candidate.variants(precisions, images, budget, result)
-            for precision, variant in variants.items():
-                self._emit("variant", precision=precision, skipped=list(variant.skipped), **variant.graph.metrics)
-            return self._publish(candidate, result, variants), result
+            return self._exporter.publish_in(precisions, budget, calibration)
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
-        try:
-            with FileLock(self._run / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise UserError(
-                "another training run uses the directory", where=self._run, fix="choose another run_directory"
-            ) from error
+    def _joined(self) -> Iterator[Group]:
+        """The processes of this run, of which the first holds the run directory."""
+        with joined_group(self.params.device) as self._group:
+            lock = FileLock(self._run / ".lock", timeout=0)
+            try:
+                if self._group.leads:
+                    lock.acquire()
+                yield self._group
+            except Timeout as error:
+                raise UserError(
+                    "another training run uses the directory", where=self._run, fix="choose another run_directory"
+                ) from error
+            finally:
+                lock.release()
 
     # -- set up -----------------------------------------------------------------------------------
 
     def _set_up(self) -> None:
-        p = self.params
+        p, classes = self.params, self._train.classes
+        # For those who set up without `fit`, as tests do.
+        self._group = getattr(self, "_group", None) or Group(0, 1, torch.device("cpu"))
         torch.manual_seed(p.seed)
-        model = build_model(p.architecture, len(self._train.classes))
-        options, segments = DEFAULT, model.task == "segmentation"
-        if isinstance(model, Detector):
-            options = msgspec.structs.replace(DEFAULT, iou=model.suppression_iou)
+        model = self._built()
+        self._metric = _metric(p.metric, model.task)
+        segments = model.task == "segmentation"
         if segments:
             self._train.require_masks()
             self._validation.require_masks()
-        self._metric = _metric(p.metric, model.task)
-        self._source = Source(p.model, p.architecture, self._train, self._validation, p.width, p.height, options)
-        self._model = model.to(memory_format=torch.channels_last)
-        self._average = WeightAverage(self._model, p.ema_decay)
-        self._optimizer = make_optimizer(self._model, p)
-        self._loader = TrainLoader(self._train, self._network, p.batch, p.seed, p, p.cache_mb << 20, segments)
-        state = checkpoint.load(self._run) if p.resume else None
-        if state is not None:
-            self._restore(state)
-            self._records.keep_until(self._step)
+        self._state = State(model, p, classes)
+        self._exporter = Exporter(p, self._train, self._validation, self._state, self._emit)
+        network, cache = (p.width, p.height), p.cache_mb << 20
+        places = self._group.share(p.batch)
+        self._loader = TrainLoader(self._train, network, p.batch, p.seed, p, cache, segments, places)
+        held = checkpoint.load(self._run) if p.resume else None
+        # Nobody writes before everybody has read.
+        self._group.told([0.0])
+        if held is not None:
+            self._state.restore(held)
+            self._schedule.resume(self._state.step, self._state.elapsed)
+            self._records.keep_until(self._state.step) if self._group.leads else None
         else:
-            self._records.clear()
-            self._bf16 = self._choose_precision()
-        first = self._step * p.accumulate
-        shown = self._loader.batch(first, self._schedule.mosaic(self._step, self._elapsed))
+            self._records.clear() if self._group.leads else None
+            self._state.bf16 = self._choose_precision()
+        if p.compile:
+            model.compile()
+        self._stepper = Stepper(
+            model, self._state.optimizer, self._group, p.clip_norm, self._cut_batches, self._state.split
+        )
+        if self._group.leads:
+            self._tell_start(resumed=held is not None)
+        if held is None:
+            # What a run that diverges before its next checkpoint goes back to.
+            self._save()
+
+    def _built(self) -> Network:
+        model = build_model(self.params.architecture, len(self._train.classes))
+        return model.to(self._group.device, memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def _tell_start(self, resumed: bool) -> None:
+        state = self._state
+        shown = self._loader.batch(
+            state.step * self.params.accumulate, self._schedule.mosaic(state.step, state.elapsed)
+        )
         self._emit(
             "start",
             samples=str(write_samples(self._run, shown, self._train.classes)),
-            step=self._step,
+            step=state.step,
             classes=list(self._train.classes),
             images=len(self._train.samples),
             validation_images=len(self._validation.samples),
-            precision="bf16" if self._bf16 else "fp32",
-            parameters=sum(x.numel() for x in self._model.parameters()),
-            resumed=self._step > 0,
+            precision="bf16" if state.bf16 else "fp32",
+            device=str(self._group.device),
+            processes=self._group.size,
+            parameters=parameters(state.model),
+            resumed=resumed and state.step > 0,
         )
-        if state is None:
-            # What a run that diverges before its next checkpoint goes back to.
-            self._save()
-        if self._records.versions:
-            self._emit("exported_before", **self._announcement(self._records.versions[-1]))
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        p = self.params
-        for name, now in (
-            ("architecture", p.architecture),
-            ("classes", list(self._train.classes)),
-            ("network", list(self._network)),
-        ):
-            if state[name] != now:
-                what = "class names differ" if name == "classes" else f"{name} differs"
-                raise UserError(
-                    f"{what} between checkpoint ({state[name]}) and this run ({now})",
-                    where=self._run / checkpoint.LAST,
-                    fix="choose another run_directory, or set resume to false",
-                )
-        self._model.load_state_dict(state["model"])
-        self._average.model.load_state_dict(state["average"])
-        self._average.updates = state["average_updates"]
-        self._optimizer.load_state_dict(state["optimizer"])
-        self._step, self._elapsed, self._bf16 = state["step"], state["elapsed"], state["bf16"]
-        self._slower, self._recoveries = state.get("slower", 1.0), state.get("recoveries", 0)
-        self._schedule.resume(self._step, self._elapsed)
-        if state["validation"] is not None:
-            self._last_validation = outcome(state["validation"])
-        self._records.versions = list(state["versions"])
+        if state.versions:
+            self._emit("exported_before", **self._exporter.announcement(state.versions[-1]))
 
     def _choose_precision(self) -> bool:
-        """Whether bf16 is the faster here; measured on a copy of the model, with real batches."""
+        """Whether bf16 is the faster here; measured by the first process on a copy of the model, with real batches."""
         if self.params.precision != "auto":
             return self.params.precision == "bf16"
-        probe = build_model(self.params.architecture, len(self._train.classes))
-        return bf16_is_faster(probe.to(memory_format=torch.channels_last), self._loader.batch(0, False))
+        faster = False
+        if self._group.leads:
+            faster = bf16_is_faster(self._built(), self._loader.batch(0, False).to(self._group.device))
+        return bool(self._group.told([faster])[0])
 
     # -- fit --------------------------------------------------------------------------------------
 
     def _loop(self) -> None:
-        if self._over():
-            return
+        state = self._state
         stream = self._batches()
         saved = reported = time.monotonic()
         meter = Meter(self.params.batch * self.params.accumulate)
         try:
-            while not self._stop.is_set() and not self._over():
+            while self._going_on():
                 begin = time.monotonic()
                 try:
                     losses, rate = self._train_step([next(stream) for _ in range(self.params.accumulate)])
-                except _Diverged as diverged:
+                except Diverged as diverged:
                     stream.close()
-                    self._elapsed += time.monotonic() - begin
+                    state.elapsed += time.monotonic() - begin
                     self._recover(diverged)
                     stream = self._batches()
                     continue
-                self._step += 1
-                self._elapsed += time.monotonic() - begin
+                state.step += 1
+                state.elapsed += time.monotonic() - begin
                 meter.add(losses, time.monotonic() - begin)
-                due = self._schedule.due(self._step, self._elapsed)
+                export, state.elapsed = self._group.told([self._export_now.is_set(), state.elapsed])
+                due = self._schedule.due(state.step, state.elapsed)
                 if time.monotonic() - reported >= _REPORT_SECONDS or due:
                     reported = time.monotonic()
                     self._report(meter.take(), rate)
-                if due or self._export_now.is_set():
+                if due or export:
                     begin = time.monotonic()
-                    self._milestone(
-                        self._schedule.pass_milestone(self._step, self._elapsed) or self._export_now.is_set()
-                    )
+                    self._milestone(self._schedule.pass_milestone(state.step, state.elapsed) or bool(export))
                     self._export_now.clear()
-                    self._elapsed += time.monotonic() - begin
+                    state.elapsed += time.monotonic() - begin
                 if time.monotonic() - saved >= self.params.checkpoint_seconds:
                     self._save()
                     saved = time.monotonic()
-                while not self._go.wait(0.2) and not self._stop.is_set():
-                    pass
         finally:
             stream.close()
 
+    def _going_on(self) -> bool:
+        """Whether there is another step, which the first process decides; waits while the run is paused."""
+        while not self._go.wait(0.2) and not self._stop.is_set():
+            pass
+        over, self._state.elapsed = self._group.told([self._stop.is_set() or self._over(), self._state.elapsed])
+        return not over
+
     def _over(self) -> bool:
         """Whether the budget is used up, or nothing has become better for too long."""
-        return self._schedule.over(self._step, self._elapsed) or self._stale()
+        return self._schedule.over(self._state.step, self._state.elapsed) or self._stale()
 
     def _stale(self, *figures: float) -> bool:
         """Whether the best validation, these latest ones included, is as old as the run's patience."""
@@ -282,144 +268,105 @@ class Trainer:
         """Batches from the present step on."""
         each = self.params.accumulate
         return self._loader.stream(
-            each * self._step, lambda number: self._schedule.mosaic(number // each, self._elapsed)
+            each * self._state.step, lambda number: self._schedule.mosaic(number // each, self._state.elapsed)
         )
 
     def _train_step(self, batches: list[Batch]) -> tuple[dict[str, float], float]:
-        """One step of the optimiser.
+        """One step of the optimiser: its losses, and its learning rate.
 
         Raises:
-            _Diverged: the loss or its gradient is not finite; the weights are as they were.
-
+            Diverged: the loss or its gradient is not finite; the weights are as they were.
         """
-        rate = self._schedule.rate(self._step, self._elapsed) * self._slower
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-        self._optimizer.zero_grad(set_to_none=True)
-        values = accumulated(self._model.train(), batches, self._bf16)
-        norm = float(torch.nn.utils.clip_grad_norm_(self._model.parameters(), self.params.clip_norm))
-        for name, value in (("loss", values["total"]), ("gradient", norm)):
-            if not math.isfinite(value):
-                raise _Diverged(f"the {name} became {value} at step {self._step}")
-        self._optimizer.step()
-        self._average.update(self._model)
-        return values, rate
+        state = self._state
+        rate = self._schedule.rate(state.step, state.elapsed) * state.slower
+        try:
+            losses = self._stepper.run(batches, rate, state.bf16)
+        except Diverged as diverged:
+            raise Diverged(f"{diverged} at step {state.step}") from None
+        state.average.update(state.model)
+        return losses, rate
 
-    def _recover(self, diverged: _Diverged) -> None:
+    def _cut_batches(self, images: int) -> None:
+        self._state.split = self._stepper.split
+        message = f"memory ran out: batches are cut, {images} images in a forward pass from now on"
+        self._emit("less_memory", step=self._state.step, images=images, message=message)
+
+    def _recover(self, diverged: Diverged) -> None:
         """Back to the last good state with a lower learning rate.
 
         Raises:
             UserError: that has been done too often.
-
         """
-        self._recoveries += 1
-        if self._recoveries > _RECOVERIES:
+        state = self._state
+        state.recoveries += 1
+        if state.recoveries > _RECOVERIES:
             raise UserError(
                 f"{diverged}, {_RECOVERIES} lower learning rates notwithstanding",
                 where=self._run,
                 fix="start again with a lower learning_rate, or fp32 if precision is bf16; the last checkpoint is good",
             )
-        state = checkpoint.load(self._run)
-        if state is None:
+        held = checkpoint.load(self._run)
+        if held is None:
             raise UserError(str(diverged), where=self._run, fix="somebody removed the run's checkpoint: start again")
-        # The same batches come again: what differs is the rate. Time is not given back.
-        elapsed, slower, recoveries = self._elapsed, self._slower * _SLOWER, self._recoveries
-        self._restore(state)
-        self._elapsed, self._slower, self._recoveries = elapsed, slower, recoveries
-        self._schedule.resume(self._step, self._elapsed)
-        self._records.keep_until(self._step)
-        self._emit("recovered", step=self._step, message=f"{diverged}: going on from step {self._step} more slowly")
+        # The same batches come again: what differs is the rate.
+        state.go_back(held, _SLOWER)
+        self._schedule.resume(state.step, state.elapsed)
+        if self._group.leads:
+            self._records.keep_until(state.step)
+        self._emit("recovered", step=state.step, message=f"{diverged}: going on from step {state.step} more slowly")
 
     def _milestone(self, export: bool) -> None:
-        candidate = self._candidate()
-        result = self._last_validation = candidate.validate()
+        if not self._group.leads:
+            return
+        state = self._state
+        candidate = self._exporter.candidate()
+        result = state.validation = candidate.validate()
         # The last validation of a run is exported, also when patience ends it.
         export = export or self._stale(result.metrics()[self._metric])
         try:
-            version = self._publish(candidate, result) if export else None
+            version = self._exporter.publish(candidate, result) if export else None
         except UserError as error:
             # A candidate that is not fit to be published costs nothing but itself: training goes on.
             version = None
-            self._emit("refused", step=self._step, message=str(error))
-        row = dict(step=self._step, seconds=round(self._elapsed, 2), version=version, **result.metrics())
+            self._emit("refused", step=state.step, message=str(error))
+        row = dict(step=state.step, seconds=round(state.elapsed, 2), version=version, **result.metrics())
         self._records.validation(row)
         kind, per_class = result.per_class
         self._emit("validation", **{kind: per_class}, text=str(result), images=result.images, **row)
         if version is not None:
             self._save()
 
-    def _candidate(self) -> Candidate:
-        precise = with_precise_statistics(self._average.model, self._statistics_batches(), self._bf16)
-        return Candidate(precise, self._source, self.params.threads)
-
-    def _publish(
-        self, candidate: Candidate, result: Outcome, variants: Mapping[Precision, Variant] | None = None
-    ) -> int:
-        directory = candidate.write(self._repository, result, variants)
-        version = int(directory.name)
-        self._records.versions.append(version)
-        self._emit("export", **self._announcement(version), **result.metrics())
-        return version
-
-    def _announcement(self, version: int) -> Event:
-        """Where a version of the model is."""
-        manifest = self._repository / self.params.model / str(version) / MANIFEST_NAME
-        return {"name": self.params.model, "version": version, "uri": manifest.resolve().as_uri()}
-
-    def _statistics_batches(self) -> Iterator[Tensor]:
-        """Training images as the robot will see them, without augmentation."""
-        rng = np.random.default_rng(self.params.seed)
-        count = min(_STATISTICS_BATCHES * self.params.batch, len(self._train.samples))
-        chosen = rng.choice(len(self._train.samples), count, replace=False)
-        for start in range(0, count, self.params.batch):
-            images = [
-                letterboxed(self._train, int(i), self._network)[0] for i in chosen[start : start + self.params.batch]
-            ]
-            yield torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).float().div_(255.0)
-
     # -- report and save --------------------------------------------------------------------------
 
     def _report(self, means: dict[str, float], rate: float) -> None:
+        if not self._group.leads:
+            return
+        state = self._state
         row = dict(
-            step=self._step,
-            seconds=round(self._elapsed, 2),
-            epoch=round(self._step * self.params.accumulate / self._loader.steps_per_epoch, 3),
+            step=state.step,
+            seconds=round(state.elapsed, 2),
+            epoch=round(state.step * self.params.accumulate / self._loader.steps_per_epoch, 3),
             loss=means["total"],
             **{f"loss_{part}": value for part, value in means.items() if part not in ("total", "images_per_second")},
             lr=rate,
             images_per_second=means["images_per_second"],
         )
         self._records.step(row)
-        self._emit("step", progress=self._schedule.progress(self._step, self._elapsed), **row)
+        self._emit("step", progress=self._schedule.progress(state.step, state.elapsed), **row)
 
     def _save(self) -> None:
-        checkpoint.save(
-            self._run,
-            {
-                "model": self._model.state_dict(),
-                "average": self._average.model.state_dict(),
-                "average_updates": self._average.updates,
-                "optimizer": self._optimizer.state_dict(),
-                "step": self._step,
-                "elapsed": self._elapsed,
-                "bf16": self._bf16,
-                "slower": self._slower,
-                "recoveries": self._recoveries,
-                "validation": None if self._last_validation is None else dataclasses.asdict(self._last_validation),
-                "versions": self._records.versions,
-                "architecture": self.params.architecture,
-                "classes": list(self._train.classes),
-                "network": list(self._network),
-                "params": dataclasses.asdict(self.params),
-            },
-        )
-        self._emit("checkpoint", step=self._step)
+        if self._group.leads:
+            self._state.save()
+            self._emit("checkpoint", step=self._state.step)
 
     def _finish(self) -> Event:
         self._save()
-        finished = self._over()
-        summary = self._records.summarise("done" if finished else "stopped", self._step, self._elapsed)
-        result = self._last_validation
+        state = self._state
+        over = bool(self._group.told([self._over()])[0])
+        summary = self._records.summarise("done" if over else "stopped", state.step, state.elapsed, state.versions)
+        if not self._group.leads:
+            return summary
+        result = state.validation
         if result is not None:
             kind, per_class = result.per_class
             summary |= {
@@ -431,4 +378,5 @@ class Trainer:
         return summary
 
     def _emit(self, event: str, **values: Any) -> None:
-        self._listen({"event": event, **values})
+        if self._group.leads:
+            self._listen({"event": event, **values})

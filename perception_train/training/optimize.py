@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
 from ..data.loader import Batch
+from ..models.losses import Targets
 from ..models.network import Network
 from .config import TrainParams
 
-_PROBE_STEPS = 3
+LossFunction = Callable[[Tensor, Targets, bool], dict[str, Tensor]]
+_PROBE_STEPS, _HOPELESS = 3, 4.0
 
 
 def make_optimizer(model: Network, params: TrainParams) -> torch.optim.Optimizer:
@@ -23,29 +27,46 @@ def make_optimizer(model: Network, params: TrainParams) -> torch.optim.Optimizer
     return torch.optim.AdamW(groups, lr=params.learning_rate, betas=(0.9, 0.999), fused=True)
 
 
-def compute_losses(model: Network, batch: Batch, bf16: bool) -> dict[str, Tensor]:
-    """The parts of the loss of a batch, and their sum as ``total``."""
-    losses = model.losses(batch.input(), batch.targets, bf16)
-    return losses | {"total": torch.stack(list(losses.values())).sum()}
+def compute_losses(losses: LossFunction, batch: Batch, bf16: bool) -> dict[str, Tensor]:
+    """The parts of the loss of a batch, and their sum as ``total``; ``losses`` is `Network.losses` or like it."""
+    parts = losses(batch.input(), batch.targets, bf16)
+    return parts | {"total": torch.stack(list(parts.values())).sum()}
 
 
-def accumulated(model: Network, batches: Sequence[Batch], bf16: bool) -> dict[str, float]:
-    """Gradients of the mean loss over several batches, added to those of the model; the means of the loss's parts."""
-    means: dict[str, float] = {}
-    for batch in batches:
-        losses = compute_losses(model, batch, bf16)
-        (losses["total"] / len(batches)).backward()  # type: ignore[no-untyped-call]
-        for name, value in losses.items():
-            means[name] = means.get(name, 0.0) + float(value.detach()) / len(batches)
-    return means
+def accumulated(losses: LossFunction, batches: Sequence[Batch], bf16: bool) -> dict[str, float]:
+    """Gradients of the mean loss over the images of several batches, added to those there are; the parts' means.
+
+    Where ``losses`` averages gradients over processes, it does so once, with the last batch.
+    """
+    images = sum(len(batch.images) for batch in batches)
+    sums: dict[str, Tensor] = {}
+    for number, batch in enumerate(batches, 1):
+        share = len(batch.images) / images
+        local = isinstance(losses, DistributedDataParallel) and number < len(batches)
+        with losses.no_sync() if local else nullcontext():
+            parts = compute_losses(losses, batch, bf16)
+            (parts["total"] * share).backward()  # type: ignore[no-untyped-call]
+        for name, value in parts.items():
+            sums[name] = sums.get(name, torch.zeros(())) + value.detach().float().cpu() * share
+    return {name: float(value) for name, value in sums.items()}
 
 
 def bf16_is_faster(probe: Network, batch: Batch) -> bool:
     """Whether a step is faster in bf16 on this machine; the probe's gradients are of no use afterwards."""
-    seconds: dict[bool, list[float]] = {False: [], True: []}
-    for bf16, times in seconds.items():
-        for _ in range(_PROBE_STEPS):
-            start = time.perf_counter()
-            compute_losses(probe, batch, bf16)["total"].backward()  # type: ignore[no-untyped-call]
-            times.append(time.perf_counter() - start)
-    return min(seconds[True]) < min(seconds[False])
+    plain = [_seconds(probe, batch, False) for _ in range(_PROBE_STEPS)]
+    half: list[float] = []
+    for _ in range(_PROBE_STEPS):
+        half.append(_seconds(probe, batch, True))
+        if half[0] > _HOPELESS * min(plain):
+            # Layers that this processor has no half arithmetic for: seconds a step, and no better the next time.
+            return False
+    return min(half) < min(plain)
+
+
+def _seconds(probe: Network, batch: Batch, bf16: bool) -> float:
+    start = time.perf_counter()
+    total = compute_losses(probe.losses, batch, bf16)["total"]
+    total.backward()  # type: ignore[no-untyped-call]
+    # On a GPU the step is over when a value of it can be read.
+    next(x.grad for x in probe.parameters() if x.grad is not None).flatten()[0].item()
+    return time.perf_counter() - start

@@ -21,7 +21,6 @@ class Records:
     def __init__(self, run_directory: Path) -> None:
         self._run = run_directory
         self._validations: list[dict[str, Any]] = []
-        self.versions: list[int] = []
 
     def clear(self) -> None:
         """Forget an earlier run in this directory."""
@@ -58,14 +57,14 @@ class Records:
         """A metric of every validation so far."""
         return [float(row[metric]) for row in self._validations]
 
-    def summarise(self, state: str, step: int, seconds: float) -> dict[str, Any]:
+    def summarise(self, state: str, step: int, seconds: float, versions: list[int]) -> dict[str, Any]:
         """The last validation, the speed (median over the run) and what was exported."""
         last = self._validations[-1] if self._validations else {}
         return {
             "state": state,
             "steps": step,
             "seconds": round(seconds, 2),
-            "versions": self.versions,
+            "versions": versions,
             "train_images_per_second": self._median_speed(),
             **{f"val_{name}": last[name] for name in METRICS if name in last},
         }

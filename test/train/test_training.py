@@ -244,10 +244,10 @@ def test_accumulated_gradients_are_those_of_one_large_batch(shapes: Path, tmp_pa
     stream = trainer._batches()
     first = next(stream)
     stream.close()
-    accumulated(model, [first, first], bf16=False)
+    accumulated(model.losses, [first, first], bf16=False)
     twice = [parameter.grad.clone() for parameter in model.parameters() if parameter.grad is not None]
     model.zero_grad()
-    accumulated(model, [first], bf16=False)
+    accumulated(model.losses, [first], bf16=False)
     once = [parameter.grad for parameter in model.parameters() if parameter.grad is not None]
     assert isinstance(first, Batch)
     assert len(once) > 100
@@ -257,7 +257,7 @@ def test_accumulated_gradients_are_those_of_one_large_batch(shapes: Path, tmp_pa
 def test_accumulation_takes_the_batches_one_after_the_other(shapes: Path, tmp_path: Path) -> None:
     trainer = Trainer(params(shapes, tmp_path / "run", batch=4, accumulate=3), lambda event: None)
     trainer._set_up()
-    trainer._step = 5
+    trainer._state.step = 5
     stream = trainer._batches()
     assert torch.equal(next(stream).images, trainer._loader.batch(15, True).images)
     stream.close()

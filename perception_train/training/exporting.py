@@ -1,0 +1,97 @@
+"""From the averaged weights of a run to a version in the model repository."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec.structs
+import numpy as np
+import torch
+from torch import Tensor
+
+from perception_infer.contract.manifest import MANIFEST_NAME
+
+from ..data.coco import CocoDataset
+from ..data.loader import letterboxed
+from ..export.bundle import Precision
+from ..export.candidate import Candidate, Source
+from ..export.variants import Variant, calibration_images
+from ..models.network import Detector
+from ..models.suppression import DEFAULT
+from .config import TrainParams
+from .ema import with_precise_statistics
+from .state import State
+from .validation import Outcome
+
+_STATISTICS_BATCHES = 24
+
+
+class Exporter:
+    """Makes candidates of a state and publishes them; ``emit`` is told of every export and variant."""
+
+    def __init__(
+        self,
+        params: TrainParams,
+        train: CocoDataset,
+        validation: CocoDataset,
+        state: State,
+        emit: Callable[..., None],
+    ) -> None:
+        self._params, self._train, self._state, self._emit = params, train, state, emit
+        options = DEFAULT
+        if isinstance(state.model, Detector):
+            options = msgspec.structs.replace(DEFAULT, iou=state.model.suppression_iou)
+        p = params
+        self._source = Source(p.model, p.architecture, train, validation, p.width, p.height, options)
+
+    def candidate(self) -> Candidate:
+        """The averaged weights with statistics of their own, as a graph on the CPU."""
+        precise = with_precise_statistics(self._state.average.model, self._statistics_batches(), self._state.bf16)
+        return Candidate(precise.cpu(), self._source, self._params.threads)
+
+    def publish(
+        self, candidate: Candidate, result: Outcome, variants: Mapping[Precision, Variant] | None = None
+    ) -> int:
+        """The candidate's version, once it is in the repository.
+
+        Raises:
+            UserError: it is not fit to be published.
+        """
+        version = int(candidate.write(Path(self._params.model_root), result, variants).name)
+        self._state.versions.append(version)
+        self._emit("export", **self.announcement(version), **result.metrics())
+        return version
+
+    def publish_in(self, precisions: Sequence[str], budget: float, calibration: int) -> tuple[int, Outcome]:
+        """Version and metrics of the present weights, in further precisions too; see `Candidate.variants`.
+
+        Raises:
+            UserError: it is, in any of the precisions, not fit to be published.
+        """
+        candidate = self.candidate()
+        result = candidate.validate()
+        network = (self._params.width, self._params.height)
+        quantised = any(name.startswith("int8") for name in precisions)
+        images = list(calibration_images(self._train, network, calibration if quantised else 0))
+        variants = candidate.variants(precisions, images, budget, result)
+        for precision, variant in variants.items():
+            self._emit("variant", precision=precision, skipped=list(variant.skipped), **variant.graph.metrics)
+        return self.publish(candidate, result, variants), result
+
+    def announcement(self, version: int) -> dict[str, Any]:
+        """Where a version of the model is."""
+        manifest = Path(self._params.model_root) / self._params.model / str(version) / MANIFEST_NAME
+        return {"name": self._params.model, "version": version, "uri": manifest.resolve().as_uri()}
+
+    def _statistics_batches(self) -> Iterator[Tensor]:
+        """Training images as the robot will see them, without augmentation."""
+        p, network = self._params, (self._params.width, self._params.height)
+        device = next(self._state.model.parameters()).device
+        rng = np.random.default_rng(p.seed)
+        count = min(_STATISTICS_BATCHES * p.batch, len(self._train.samples))
+        chosen = rng.choice(len(self._train.samples), count, replace=False)
+        for start in range(0, count, p.batch):
+            images = [letterboxed(self._train, int(i), network)[0] for i in chosen[start : start + p.batch]]
+            yield torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float().div_(255.0)
