@@ -103,6 +103,11 @@ class CocoDataset:
         preset = _preset(provenance)
         return cls(root, classes, samples, sha256(root / ANNOTATIONS), preset, skipped)
 
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.root.name
+
     def require_masks(self) -> None:
         """Refuse a dataset in which the class of every pixel is not known."""
         missing = [sample.mask_path for sample in self.samples if not sample.mask_path.is_file()]

@@ -6,21 +6,22 @@ uninterrupted one would have seen.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from perception_infer.contract.geometry import Letterbox
 
 from ..models.losses import Targets
 from .augment import AugmentParams, Labelled, mosaic, photometric, random_view
-from .coco import CocoDataset, Pixels
+from .coco import Pixels
+from .mixture import TrainingData, as_mixture
+from .sampling import Order, SamplingParams
 
 _TRAIN_STREAM = 0
 
@@ -46,7 +47,7 @@ class Batch:
 class ImageCache:
     """Decoded images within a budget of bytes; the rest is read each time."""
 
-    def __init__(self, dataset: CocoDataset, budget_bytes: int) -> None:
+    def __init__(self, dataset: TrainingData, budget_bytes: int) -> None:
         self._dataset, self._left = dataset, budget_bytes
         self._images: dict[int, Pixels] = {}
 
@@ -69,7 +70,7 @@ class TrainLoader:
 
     def __init__(
         self,
-        dataset: CocoDataset,
+        dataset: TrainingData,
         network: tuple[int, int],
         batch: int,
         seed: int,
@@ -77,12 +78,13 @@ class TrainLoader:
         cache_bytes: int,
         with_masks: bool = False,
         places: range | None = None,
+        sampling: SamplingParams | None = None,
     ) -> None:
         self._places = range(batch) if places is None else places
         self._with_masks = with_masks
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
         self._cache = ImageCache(dataset, cache_bytes)
-        self._orders: OrderedDict[int, npt.NDArray[np.int64]] = OrderedDict()
+        self._order = Order(as_mixture(dataset), seed, sampling)
         # The one thread that decodes and warps must not fan out over the cores that train.
         cv2.setNumThreads(0)
 
@@ -96,7 +98,7 @@ class TrainLoader:
         samples = []
         for slot in self._places:
             rng = np.random.default_rng(np.random.SeedSequence([self._seed, _TRAIN_STREAM, step, slot]))
-            samples.append(self._sample(self._index(step * self._batch + slot), with_mosaic, rng))
+            samples.append(self._sample(self._order.index(step * self._batch + slot), with_mosaic, rng))
         return collate(samples)
 
     def stream(self, start: int, mosaic: Callable[[int], bool], ahead: int = 3) -> Generator[Batch, None, None]:
@@ -114,16 +116,6 @@ class TrainLoader:
                 for future in waiting:
                     future.cancel()
 
-    def _index(self, position: int) -> int:
-        count = len(self._dataset.samples)
-        epoch = position // count
-        if epoch not in self._orders:
-            rng = np.random.default_rng(np.random.SeedSequence([self._seed, 1, epoch]))
-            self._orders[epoch] = rng.permutation(count)
-            while len(self._orders) > 2:
-                self._orders.popitem(last=False)
-        return int(self._orders[epoch][position % count])
-
     def _labelled(self, index: int) -> Labelled:
         sample = self._dataset.samples[index]
         mask = self._dataset.mask(index) if self._with_masks else None
@@ -131,15 +123,14 @@ class TrainLoader:
 
     def _sample(self, index: int, with_mosaic: bool, rng: np.random.Generator) -> Labelled:
         if with_mosaic and rng.random() < self._params.mosaic:
-            others = rng.integers(0, len(self._dataset.samples), 3)
-            parts = [self._labelled(i) for i in (index, *others.tolist())]
+            parts = [self._labelled(i) for i in (index, *(self._order.draw(rng) for _ in range(3)))]
             shown = mosaic(parts, self._network, self._params, rng)
         else:
             shown = random_view(self._labelled(index), self._network, self._params, rng)
         return shown._replace(image=photometric(shown.image, self._params, rng))
 
 
-def letterboxed(dataset: CocoDataset, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:
+def letterboxed(dataset: TrainingData, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:
     """A sample exactly as the robot will see it: uint8 [H, W, 3] and its letterbox."""
     image = dataset.samples[index].read()
     letterbox = Letterbox.fit((image.shape[1], image.shape[0]), network)

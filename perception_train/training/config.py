@@ -8,14 +8,18 @@ from perception_common.errors import UserError
 from perception_common.params import param
 
 from ..data.augment import AugmentParams
+from ..data.sampling import SamplingParams
 from ..models import BUILDERS, STRIDE
 
 
 @dataclass(frozen=True)
-class TrainParams(AugmentParams):
+class TrainParams(SamplingParams, AugmentParams):
     """Parameters of a training run (`perception-train run` and `train_node`)."""
 
-    dataset: str = param("", "directory of the training dataset")
+    dataset: tuple[str, ...] = param((), "directories of the training datasets, of the same classes", alone=True)
+    shares: tuple[float, ...] = param(
+        (), "share of each dataset in what the network sees (none: in proportion to their images)", minimum=0.0
+    )
     validation: str = param("", "directory of the validation dataset")
     run_directory: str = param("runs/train", "where checkpoints, curves and the summary of this run go")
     model_root: str = param("models", "model repository into which bundles are exported")

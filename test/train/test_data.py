@@ -96,7 +96,7 @@ def test_batches_depend_on_seed_and_step_only(shapes: Path) -> None:
 def test_every_image_once_per_epoch(shapes: Path) -> None:
     dataset = CocoDataset.open(shapes / "train")
     loader = TrainLoader(dataset, (96, 64), 4, 7, MARKED, 0)
-    assert sorted(loader._index(i) for i in range(36, 72)) == list(range(36))
+    assert sorted(loader._order.index(i) for i in range(36, 72)) == list(range(36))
 
 
 def test_collate_pads_images_without_objects() -> None:
