@@ -73,7 +73,7 @@ def test_reference_reads_back_as_the_defaults(tmp_path: Path) -> None:
     node = yaml.safe_load(reference_yaml(Example, "example_node"))
     values = node["/**/example_node"]["ros__parameters"]
     assert build(Example, values) == Example()
-    assert set(specs(Example)) - set(values) == {"names"}
+    assert set(specs(Example)) - set(values) == {"names", "paths"}
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "- x"])
