@@ -6,6 +6,8 @@ uninterrupted one would have seen.
 
 from __future__ import annotations
 
+import os
+import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -50,22 +52,30 @@ class ImageCache:
     def __init__(self, dataset: TrainingData, budget_bytes: int) -> None:
         self._dataset, self._left = dataset, budget_bytes
         self._images: dict[int, Pixels] = {}
+        self._lock = threading.Lock()
 
     def get(self, index: int) -> Pixels:
         """RGB uint8 [H, W, 3]."""
         image = self._images.get(index)
         if image is None:
             image = self._dataset.samples[index].read()
-            if image.nbytes <= self._left:
-                self._images[index] = image
-                self._left -= image.nbytes
+            with self._lock:
+                if image.nbytes <= self._left and index not in self._images:
+                    self._images[index] = image
+                    self._left -= image.nbytes
         return image
 
 
-class TrainLoader:
-    """Augmented batches of a dataset at the network's size (width, height).
+def threads_for(workers: int) -> int:
+    """Threads that prepare batches; 0 means one for every two cores, since the training step keeps them busy."""
+    return workers or max(1, (os.cpu_count() or 1) // 2)
 
-    Of several processes that train together, each makes the images at its ``places`` in the batch of all.
+
+class TrainLoader:
+    """Augmented batches of a dataset at the network's size (width, height), prepared by ``workers`` threads.
+
+    Threads do: OpenCV lets go of the interpreter while it decodes, warps and changes colours. Of several processes that
+    train together, each makes the images at its ``places`` in the batch of all.
     """
 
     def __init__(
@@ -79,13 +89,15 @@ class TrainLoader:
         with_masks: bool = False,
         places: range | None = None,
         sampling: SamplingParams | None = None,
+        workers: int = 1,
     ) -> None:
         self._places = range(batch) if places is None else places
         self._with_masks = with_masks
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
         self._cache = ImageCache(dataset, cache_bytes)
+        self._workers = threads_for(workers)
         self._order = Order(as_mixture(dataset), seed, sampling)
-        # The one thread that decodes and warps must not fan out over the cores that train.
+        # The threads that decode and warp must not fan out over the cores that train.
         cv2.setNumThreads(0)
 
     @property
@@ -101,14 +113,17 @@ class TrainLoader:
             samples.append(self._sample(self._order.index(step * self._batch + slot), with_mosaic, rng))
         return collate(samples)
 
-    def stream(self, start: int, mosaic: Callable[[int], bool], ahead: int = 3) -> Generator[Batch, None, None]:
-        """Batches of steps ``start``, ``start + 1``…; ``mosaic(step)`` says whether a step may hold mosaics."""
-        with ThreadPoolExecutor(1, thread_name_prefix="loader") as pool:
+    def stream(self, start: int, mosaic: Callable[[int], bool], ahead: int = 2) -> Generator[Batch, None, None]:
+        """Batches of steps ``start``, ``start + 1``… in this order; ``mosaic(step)``: whether a step may hold mosaics.
+
+        Every thread works on a batch of its own, and ``ahead`` more are kept waiting.
+        """
+        with ThreadPoolExecutor(self._workers, thread_name_prefix="loader") as pool:
             waiting: deque[Future[Batch]] = deque()
             step = start
             try:
                 while True:
-                    while len(waiting) < ahead:
+                    while len(waiting) < self._workers + ahead:
                         waiting.append(pool.submit(self.batch, step, mosaic(step)))
                         step += 1
                     yield waiting.popleft().result()

@@ -156,7 +156,7 @@ class Trainer:
         self._exporter = Exporter(p, self._train, self._validation, self._state, self._emit)
         network, cache = (p.width, p.height), p.cache_mb << 20
         places = self._group.share(p.batch)
-        self._loader = TrainLoader(self._train, network, p.batch, p.seed, p, cache, segments, places, p)
+        self._loader = TrainLoader(self._train, network, p.batch, p.seed, p, cache, segments, places, p, p.workers)
         held = checkpoint.load(self._run) if p.resume else None
         # Nobody writes before everybody has read.
         self._group.told([0.0])
