@@ -1,4 +1,4 @@
-"""``python -m bench`` (``make bench``): one command for each part of the suite; tables, or JSON with ``--json FILE``."""
+"""``python -m bench`` (``make bench``): a command for each part of the suite; tables, or JSON with ``--json FILE``."""
 
 from __future__ import annotations
 

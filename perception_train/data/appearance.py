@@ -71,6 +71,7 @@ HOME: dict[str, float] = dict.fromkeys(
         "downscale",
         "sharpen",
         "jpeg",
+        "copy_paste",
     ),
     0.0,
 )

@@ -44,6 +44,12 @@ class AugmentParams(AppearanceParams):
     cutout: float = param(
         0.0, "probability of covering rectangles; an object that is mostly covered is dropped", minimum=0.0, maximum=1.0
     )
+    copy_paste: float = param(
+        0.1,
+        "probability of pasting objects of another image; only where the datasets tell the pixels of objects",
+        minimum=0.0,
+        maximum=1.0,
+    )
     mosaic: float = param(0.5, "probability of joining four images, while mosaic is on", minimum=0.0, maximum=1.0)
 
 

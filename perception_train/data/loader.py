@@ -23,9 +23,12 @@ from ..models.losses import Targets
 from .augment import AugmentParams, Labelled, mosaic, photometric, random_view
 from .coco import Pixels
 from .mixture import TrainingData, as_mixture
+from .paste import Shown, paste
 from .sampling import Order, SamplingParams
 
 _TRAIN_STREAM = 0
+#: So many samples are drawn to find one whose objects can be pasted.
+_DRAWS = 4
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,8 @@ class TrainLoader:
         self._places = range(batch) if places is None else places
         self._with_masks = with_masks
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
+        self._samples = dataset.samples
+        self._pastes = params.copy_paste > 0 and any(sample.segments for sample in self._samples)
         self._cache = ImageCache(dataset, cache_bytes)
         self._workers = threads_for(workers)
         self._order = Order(as_mixture(dataset), seed, sampling)
@@ -103,7 +108,7 @@ class TrainLoader:
     @property
     def steps_per_epoch(self) -> int:
         """Batches in one pass over the dataset, at least 1."""
-        return max(1, len(self._dataset.samples) // self._batch)
+        return max(1, len(self._samples) // self._batch)
 
     def batch(self, step: int, with_mosaic: bool) -> Batch:
         """The batch of a step: its images at this process's places, which are all where there is one process."""
@@ -132,16 +137,33 @@ class TrainLoader:
                     future.cancel()
 
     def _labelled(self, index: int) -> Labelled:
-        sample = self._dataset.samples[index]
+        sample = self._samples[index]
         mask = self._dataset.mask(index) if self._with_masks else None
         return Labelled(self._cache.get(index), sample.boxes, sample.labels, mask)
 
+    def _pasted(self, index: int, rng: np.random.Generator) -> Labelled:
+        """A sample, maybe with objects of another one."""
+        target = self._labelled(index)
+        if not self._pastes or rng.random() >= self._params.copy_paste:
+            return target
+        donor = next((i for i in (self._order.draw(rng) for _ in range(_DRAWS)) if self._samples[i].segments), None)
+        if donor is None:
+            return target
+        source = self._labelled(donor)
+        scale = self._fit(source) / self._fit(target)
+        shown = Shown(target, self._samples[index].pixels_of), Shown(source, self._samples[donor].pixels_of)
+        return paste(*shown, scale, self._params.flip, rng)
+
+    def _fit(self, sample: Labelled) -> float:
+        height, width = sample.image.shape[:2]
+        return min(self._network[0] / width, self._network[1] / height)
+
     def _sample(self, index: int, with_mosaic: bool, rng: np.random.Generator) -> Labelled:
         if with_mosaic and rng.random() < self._params.mosaic:
-            parts = [self._labelled(i) for i in (index, *(self._order.draw(rng) for _ in range(3)))]
+            parts = [self._pasted(i, rng) for i in (index, *(self._order.draw(rng) for _ in range(3)))]
             shown = mosaic(parts, self._network, self._params, rng)
         else:
-            shown = random_view(self._labelled(index), self._network, self._params, rng)
+            shown = random_view(self._pasted(index, rng), self._network, self._params, rng)
         return shown._replace(image=photometric(shown.image, self._params, rng))
 
 
