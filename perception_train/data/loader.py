@@ -152,7 +152,7 @@ class TrainLoader:
         source = self._labelled(donor)
         scale = self._fit(source) / self._fit(target)
         shown = Shown(target, self._samples[index].pixels_of), Shown(source, self._samples[donor].pixels_of)
-        return paste(*shown, scale, self._params.flip, rng)
+        return paste(*shown, scale, self._params, rng)
 
     def _fit(self, sample: Labelled) -> float:
         height, width = sample.image.shape[:2]

@@ -8,12 +8,11 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .augment import Labelled, Pixels
+from .augment import AugmentParams, Labelled, Pixels
 from .instances import InstanceMask
 
 #: An object of which more than this share gets hidden is dropped.
 MOST_HIDDEN = 0.7
-_MOST_PASTED = 3
 _ZOOM = (0.6, 1.4)
 #: Smaller than this, in pixels of the target, nothing is pasted.
 _SMALLEST_PX = 6
@@ -34,8 +33,8 @@ class _Piece(NamedTuple):
     label: int
 
 
-def paste(target: Shown, donor: Shown, scale: float, flip: float, rng: np.random.Generator) -> Labelled:
-    """The target with one to three objects of the donor at random places; inputs are left alone.
+def paste(target: Shown, donor: Shown, scale: float, params: AugmentParams, rng: np.random.Generator) -> Labelled:
+    """The target with one to ``copy_paste_objects`` objects of the donor at random places; inputs are left alone.
 
     Objects cut off by the donor's border are not taken. Boxes of what gets covered shrink to what stays visible, where
     the pixels are known; what is hidden by more than `MOST_HIDDEN` is dropped (of its box, where they are not).
@@ -44,18 +43,18 @@ def paste(target: Shown, donor: Shown, scale: float, flip: float, rng: np.random
         target: what is pasted into, with the class of every pixel where wanted.
         donor: where the objects come from.
         scale: factor that makes the donor's image as large as the target's; a random zoom comes on top.
-        flip: probability of a left-right flip of each object.
+        params: how many objects at most, and the probability of a left-right flip of each.
         rng: makes every choice.
     """
     before, source = target.labelled, donor.labelled
     height, width = source.image.shape[:2]
     whole = np.flatnonzero((source.boxes[:, :2] >= 1).all(1) & (source.boxes[:, 2:] <= (width - 1, height - 1)).all(1))
-    chosen = rng.permutation(whole)[: rng.integers(1, _MOST_PASTED, endpoint=True)]
+    chosen = rng.permutation(whole)[: rng.integers(1, params.copy_paste_objects, endpoint=True)]
     image = before.image.copy()
     classes = None if before.mask is None else before.mask.copy()
     scene = _Scene(target)
     for number in chosen.tolist():
-        zoom, turned = scale * rng.uniform(*_ZOOM), rng.random() < flip
+        zoom, turned = scale * rng.uniform(*_ZOOM), rng.random() < params.flip
         piece = _cut(donor, number, zoom, turned, image.shape[:2])
         if piece is None:
             continue

@@ -45,7 +45,7 @@ def extent(mask: np.ndarray) -> list[int]:
 def test_boxes_are_what_is_visible(seed: int) -> None:
     target, donor = scene([(20, 15, 60, 45)], RED, 0), scene([(30, 20, 60, 45)], BLUE, 1)
     before = target.labelled.image.copy()
-    shown = paste(target, donor, 1.0, 0.5, np.random.default_rng(seed))
+    shown = paste(target, donor, 1.0, AugmentParams(), np.random.default_rng(seed))
     assert (target.labelled.image == before).all()
     assert shown.mask is not None
     # The class of every pixel is exact, the picture up to its soft edges.
@@ -63,7 +63,9 @@ def test_hidden_objects_go_and_shrunk_ones_shrink() -> None:
     dropped = shrunk = 0
     for seed in range(150):
         target = scene([(30, 20, 50, 40)], RED, 0)
-        shown = paste(target, scene([(5, 5, 45, 35)], BLUE, 1), 1.0, 0.0, np.random.default_rng(seed))
+        shown = paste(
+            target, scene([(5, 5, 45, 35)], BLUE, 1), 1.0, AugmentParams(flip=0.0), np.random.default_rng(seed)
+        )
         mine = shown.boxes[shown.labels == 0]
         dropped += len(mine) == 0
         shrunk += len(mine) == 1 and mine[0].tolist() != [30, 20, 50, 40]
@@ -75,7 +77,9 @@ def test_where_pixels_are_not_known_the_box_decides() -> None:
     kept = dropped = 0
     for seed in range(150):
         target = scene([(30, 20, 50, 40)], RED, 0, known=False)
-        shown = paste(target, scene([(5, 5, 45, 35)], BLUE, 1), 1.0, 0.0, np.random.default_rng(seed))
+        shown = paste(
+            target, scene([(5, 5, 45, 35)], BLUE, 1), 1.0, AugmentParams(flip=0.0), np.random.default_rng(seed)
+        )
         assert shown.mask is not None
         hidden = (shown.mask[20:40, 30:50] == 2).mean()
         mine = shown.boxes[shown.labels == 0].tolist()
@@ -88,15 +92,24 @@ def test_where_pixels_are_not_known_the_box_decides() -> None:
 def test_cut_off_and_unknown_objects_are_not_taken() -> None:
     target = scene([(30, 20, 50, 40)], RED, 0)
     for donor in (scene([(0, 5, 20, 25), (60, 30, 80, 50)], BLUE, 1), scene([(5, 5, 45, 35)], BLUE, 1, known=False)):
-        shown = paste(target, donor, 1.0, 0.0, np.random.default_rng(1))
+        shown = paste(target, donor, 1.0, AugmentParams(flip=0.0), np.random.default_rng(1))
         assert (shown.image == target.labelled.image).all()
         assert shown.labels.tolist() == [0]
 
 
 def test_large_objects_are_made_to_fit_and_tiny_ones_left_out() -> None:
     target = scene([], RED, 0)
-    assert paste(target, scene([(5, 5, 75, 55)], BLUE, 1), 9.0, 0.0, np.random.default_rng(1)).labels.tolist() == [1]
-    assert len(paste(target, scene([(5, 5, 15, 15)], BLUE, 1), 0.2, 0.0, np.random.default_rng(1)).labels) == 0
+    assert paste(
+        target, scene([(5, 5, 75, 55)], BLUE, 1), 9.0, AugmentParams(flip=0.0), np.random.default_rng(1)
+    ).labels.tolist() == [1]
+    assert (
+        len(
+            paste(
+                target, scene([(5, 5, 15, 15)], BLUE, 1), 0.2, AugmentParams(flip=0.0), np.random.default_rng(1)
+            ).labels
+        )
+        == 0
+    )
 
 
 def test_pixels_from_run_lengths_and_polygons() -> None:
