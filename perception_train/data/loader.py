@@ -7,7 +7,6 @@ uninterrupted one would have seen.
 from __future__ import annotations
 
 import os
-import threading
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,7 +20,9 @@ from perception_infer.contract.geometry import Letterbox
 
 from ..models.losses import Targets
 from .augment import AugmentParams, Labelled, mosaic, photometric, random_view
+from .cache import ImageCache
 from .coco import Pixels
+from .instances import InstanceMask
 from .mixture import TrainingData, as_mixture
 from .paste import Shown, paste
 from .sampling import Order, SamplingParams
@@ -47,26 +48,6 @@ class Batch:
         if self.images.device == device:
             return self
         return Batch(self.images.to(device, non_blocking=True), self.targets.to(device))
-
-
-class ImageCache:
-    """Decoded images within a budget of bytes; the rest is read each time."""
-
-    def __init__(self, dataset: TrainingData, budget_bytes: int) -> None:
-        self._dataset, self._left = dataset, budget_bytes
-        self._images: dict[int, Pixels] = {}
-        self._lock = threading.Lock()
-
-    def get(self, index: int) -> Pixels:
-        """RGB uint8 [H, W, 3]."""
-        image = self._images.get(index)
-        if image is None:
-            image = self._dataset.samples[index].read()
-            with self._lock:
-                if image.nbytes <= self._left and index not in self._images:
-                    self._images[index] = image
-                    self._left -= image.nbytes
-        return image
 
 
 def threads_for(workers: int) -> int:
@@ -99,7 +80,7 @@ class TrainLoader:
         self._dataset, self._network, self._batch, self._seed, self._params = dataset, network, batch, seed, params
         self._samples = dataset.samples
         self._pastes = params.copy_paste > 0 and any(sample.segments for sample in self._samples)
-        self._cache = ImageCache(dataset, cache_bytes)
+        self._cache = ImageCache(self._samples, network, params, cache_bytes)
         self._workers = threads_for(workers)
         self._order = Order(as_mixture(dataset), seed, sampling)
         # The threads that decode and warp must not fan out over the cores that train.
@@ -138,8 +119,16 @@ class TrainLoader:
 
     def _labelled(self, index: int) -> Labelled:
         sample = self._samples[index]
-        mask = self._dataset.mask(index) if self._with_masks else None
-        return Labelled(self._cache.get(index), sample.boxes, sample.labels, mask)
+        image = self._cache.get(index)
+        mask = _resized(self._dataset.mask(index), image) if self._with_masks else None
+        return Labelled(image, sample.boxes * self._cache.scale(index), sample.labels, mask)
+
+    def _shown(self, index: int, labelled: Labelled) -> Shown:
+        def pixels_of(number: int) -> InstanceMask | None:
+            pixels = self._samples[index].pixels_of(number)
+            return None if pixels is None else _resized(pixels.astype(np.uint8), labelled.image).astype(np.bool_)
+
+        return Shown(labelled, pixels_of)
 
     def _pasted(self, index: int, rng: np.random.Generator) -> Labelled:
         """A sample, maybe with objects of another one."""
@@ -151,8 +140,7 @@ class TrainLoader:
             return target
         source = self._labelled(donor)
         scale = self._fit(source) / self._fit(target)
-        shown = Shown(target, self._samples[index].pixels_of), Shown(source, self._samples[donor].pixels_of)
-        return paste(*shown, scale, self._params, rng)
+        return paste(self._shown(index, target), self._shown(donor, source), scale, self._params, rng)
 
     def _fit(self, sample: Labelled) -> float:
         height, width = sample.image.shape[:2]
@@ -165,6 +153,13 @@ class TrainLoader:
         else:
             shown = random_view(self._pasted(index, rng), self._network, self._params, rng)
         return shown._replace(image=photometric(shown.image, self._params, rng))
+
+
+def _resized(mask: Pixels, image: Pixels) -> Pixels:
+    """A mask at an image's size, nearest."""
+    if mask.shape == image.shape[:2]:
+        return mask
+    return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
 def letterboxed(dataset: TrainingData, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:

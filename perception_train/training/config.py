@@ -61,7 +61,7 @@ class TrainParams(SamplingParams, AugmentParams):
     threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
     seed: int = param(1, "seed of initial weights, order and augmentation", minimum=0)
     workers: int = param(0, "threads that prepare batches (0: one for every two cores)", minimum=0, maximum=256)
-    cache_mb: int = param(2048, "memory for decoded images", minimum=0)
+    cache_mb: int = param(2048, "memory for decoded images (large ones are kept reduced)", minimum=0)
     checkpoint_seconds: float = param(30.0, "time between checkpoints", minimum=1.0)
     resume: bool = param(True, "go on from the last checkpoint of the run directory when it has one")
 
