@@ -144,7 +144,7 @@ class TrainLoader:
 
     def _fit(self, sample: Labelled) -> float:
         height, width = sample.image.shape[:2]
-        return min(self._network[0] / width, self._network[1] / height)
+        return float(min(self._network[0] / width, self._network[1] / height))
 
     def _sample(self, index: int, with_mosaic: bool, rng: np.random.Generator) -> Labelled:
         if with_mosaic and rng.random() < self._params.mosaic:
