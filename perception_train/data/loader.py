@@ -51,8 +51,12 @@ class Batch:
 
 
 def threads_for(workers: int) -> int:
-    """Threads that prepare batches; 0 means one for every two cores, since the training step keeps them busy."""
-    return workers or max(1, (os.cpu_count() or 1) // 2)
+    """Threads that prepare batches; 0 means one for every two cores, since the training step keeps them busy.
+
+    Processes that torchrun started on this machine divide the cores among them.
+    """
+    beside = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return workers or max(1, (os.cpu_count() or 1) // (2 * beside))
 
 
 class TrainLoader:

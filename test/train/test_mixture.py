@@ -179,7 +179,9 @@ def test_batches_of_a_mixture_resume_exactly(roots: tuple[str, str, str]) -> Non
     mixture = Mixture.open(roots, (0.5, 0.25, 0.25))
 
     def loader() -> TrainLoader:
-        return TrainLoader(mixture, (96, 64), 4, 7, AugmentParams(), 1 << 20, True, sampling=SamplingParams(balance=0.5))
+        return TrainLoader(
+            mixture, (96, 64), 4, 7, AugmentParams(), 1 << 20, True, sampling=SamplingParams(balance=0.5)
+        )
 
     stream = loader().stream(0, lambda _: True)
     first = [next(stream) for _ in range(6)]
