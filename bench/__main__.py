@@ -1,4 +1,4 @@
-"""``python -m bench`` (``make bench``): generate, train, infer, contention; tables, or JSON with ``--json FILE``."""
+"""``python -m bench`` (``make bench``): a command for each part of the suite; tables, or JSON with ``--json FILE``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import platform
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -14,7 +15,7 @@ from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.params import param
 
-from . import contention, generate, infer, train
+from . import contention, data, generate, infer, train
 from .figures import Figure
 
 
@@ -28,6 +29,15 @@ class BenchParams:
     batch: int = param(16, "images per training step", minimum=1)
     classes: int = param(6, "number of classes", minimum=1)
     seconds: float = param(8.0, "time for each figure", minimum=0.5)
+
+
+@dataclass(frozen=True)
+class DataBenchParams(BenchParams):
+    """Parameters of the benchmark of the data path."""
+
+    dataset: str = param("", "a dataset directory (empty: pictures of 640x480 made for the purpose)")
+    workers: int = param(0, "threads that prepare batches (0: as many as cores)", minimum=0)
+    train: bool = param(False, "also time the whole training loop, and tell the ratio")
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,18 @@ def _train(params: BenchParams) -> Result:
         params.architecture, params.classes, (params.width, params.height), params.batch, params.seconds
     )
     return _show(f"training {params.architecture} at {params.width}x{params.height}, batch {params.batch}", figures)
+
+
+def _data(params: DataBenchParams) -> Result:
+    figures = data.measure(
+        Path(params.dataset) if params.dataset else None,
+        (params.width, params.height),
+        params.batch,
+        params.seconds,
+        params.workers,
+        params.architecture if params.train else None,
+    )
+    return _show(f"data path at {params.width}x{params.height}, batch {params.batch}", figures)
 
 
 def _infer(params: BenchParams) -> Result:
@@ -93,6 +115,12 @@ COMMANDS = (
         "Images per second of training: bare steps, with the data path, and the data path alone.",
         BenchParams,
         _train,
+    ),
+    Command(
+        "data",
+        "Images per second of the data path alone on all cores; with --train against the whole training loop.",
+        DataBenchParams,
+        _data,
     ),
     Command(
         "infer",

@@ -19,7 +19,7 @@ from .step import make_step
 _IMAGES = 64
 
 
-def _dataset(root: Path, classes: int) -> CocoDataset:
+def noise_dataset(root: Path, classes: int) -> CocoDataset:
     """Noise with boxes, at a camera's size: enough to time the data path."""
     rng = np.random.default_rng(0)
     (root / "images").mkdir()
@@ -42,7 +42,7 @@ def _dataset(root: Path, classes: int) -> CocoDataset:
 def measure(architecture: str, classes: int, network: tuple[int, int], batch: int, seconds: float) -> list[Figure]:
     """Images per second; the limit of the training loop is the faster of the two bare steps."""
     with tempfile.TemporaryDirectory() as folder:
-        loader = TrainLoader(_dataset(Path(folder), classes), network, batch, 1, AugmentParams(), 1 << 30)
+        loader = TrainLoader(noise_dataset(Path(folder), classes), network, batch, 1, AugmentParams(), 1 << 30)
         fixed = loader.batch(0, True)
         step = make_step(architecture, classes)
         speeds = {bf16: batch / median_seconds(lambda bf16=bf16: step(fixed, bf16), seconds) for bf16 in (False, True)}

@@ -36,6 +36,7 @@ class Spec:
     maximum: float | None
     choices: tuple[Any, ...] | None
     live: bool
+    alone: bool = False
 
     @property
     def allowed(self) -> str:
@@ -62,15 +63,19 @@ def param(
     maximum: float | None = None,
     choices: Sequence[Any] | None = None,
     live: bool = False,
+    alone: bool = False,
 ) -> Any:
     """A dataclass field that is a parameter.
 
     Types are bool, int, float, str, or ``tuple[X, ...]`` of one of them. ``minimum`` and ``maximum``
     are inclusive and hold for each element of a list. ``live`` parameters may change while a node runs.
+    In a list of ``str`` that may stand ``alone``, a text stands for a list of one, and ``""`` for the empty list.
     """
     options = None if choices is None else tuple(choices)
-    metadata = {_KEY: dict(doc=" ".join(doc.split()), minimum=minimum, maximum=maximum, choices=options, live=live)}
-    return dataclasses.field(default=default, metadata=metadata)
+    limits = dict(minimum=minimum, maximum=maximum, choices=options)
+    return dataclasses.field(
+        default=default, metadata={_KEY: dict(doc=" ".join(doc.split()), **limits, live=live, alone=alone)}
+    )
 
 
 def specs(cls: type) -> dict[str, Spec]:
@@ -92,6 +97,8 @@ def specs(cls: type) -> dict[str, Spec]:
 def check(spec: Spec, value: Any, where: object = None) -> Any:
     """``value`` converted to the parameter's type, or a `UserError` that says what is allowed."""
     if spec.is_list:
+        if spec.alone and isinstance(value, str):
+            value = (value,) if value else ()
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
             raise _refusal(spec, value, where)
         return tuple(_check_one(spec, element, where) for element in value)

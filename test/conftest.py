@@ -86,7 +86,7 @@ class Processes:
         """Start a node's module with ROS parameters."""
         words = ["-r", f"__ns:=/{namespace.strip('/')}"] if namespace else []
         for name, value in parameters.items():
-            words += ["-p", f"{name}:={value}"]
+            words += ["-p", f"{name}:={list(value) if isinstance(value, tuple) else value}"]
         return self.python(module, *(["--ros-args", *words] if words else []), env=env)
 
     def log(self, process: subprocess.Popen[bytes]) -> str:

@@ -66,7 +66,9 @@ class NodeParameters(Generic[T]):
                         raise UserError(
                             f"parameter '{spec.name}' cannot change while the node is configured", fix="cleanup first"
                         )
-                    new[spec.name] = check(spec, list(change.value) if spec.is_list else change.value)
+                    # Numbers come as array.array; a text is a sequence too, but no list.
+                    as_list = spec.is_list and not isinstance(change.value, str)
+                    new[spec.name] = check(spec, list(change.value) if as_list else change.value)
         except UserError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if new:

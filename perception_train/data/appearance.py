@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -23,11 +24,9 @@ _SHADING_GRID = (3, 4)
 _SHADING = 0.35
 _TINT = 0.1
 _DOWNSCALE = (0.4, 0.9)
-#: As a share of the shorter side.
-_LONGEST_MOTION = 0.04
 _SHARPEN = (0.3, 1.3)
-_NOISE = (2.0, 10.0)
-_JPEG_QUALITY = (20, 90)
+_LEAST_NOISE = 2.0
+_BEST_JPEG = 90
 _CONVOLUTION_SHARE = (0.3, 0.9)
 
 
@@ -51,11 +50,17 @@ class AppearanceParams:
     )
     shading: float = param(0.1, "probability of uneven, slightly tinted light", minimum=0.0, maximum=1.0)
     blur: float = param(0.05, "probability of a slight blur", minimum=0.0, maximum=1.0)
+    blur_sigma: float = param(0.8, "standard deviation of the blur in network pixels", minimum=0.1, maximum=10.0)
     motion_blur: float = param(0.05, "probability of a straight motion blur", minimum=0.0, maximum=1.0)
+    motion_length: float = param(0.04, "longest motion blur, as a share of the shorter side", minimum=0.0, maximum=0.5)
     downscale: float = param(0.1, "probability of scaling down and up again", minimum=0.0, maximum=1.0)
     noise: float = param(0.1, "probability of sensor noise", minimum=0.0, maximum=1.0)
+    noise_level: float = param(
+        10.0, "largest standard deviation of the noise, of 255 levels", minimum=0.1, maximum=100.0
+    )
     sharpen: float = param(0.05, "probability of sharpening, as cameras do", minimum=0.0, maximum=1.0)
     jpeg: float = param(0.1, "probability of JPEG compression", minimum=0.0, maximum=1.0)
+    jpeg_quality: int = param(20, "lowest quality of the compression", minimum=1, maximum=90)
 
 
 HOME: dict[str, float] = dict.fromkeys(
@@ -71,6 +76,7 @@ HOME: dict[str, float] = dict.fromkeys(
         "downscale",
         "sharpen",
         "jpeg",
+        "copy_paste",
     ),
     0.0,
 )
@@ -85,12 +91,12 @@ def photometric(image: Pixels, params: AppearanceParams, rng: np.random.Generato
         (params.grey, _grey),
         (params.shuffle, _shuffled),
         (params.shading, _shaded),
-        (params.blur, _blurred),
-        (params.motion_blur, _moved),
+        (params.blur, partial(_blurred, sigma=params.blur_sigma)),
+        (params.motion_blur, partial(_moved, most=params.motion_length)),
         (params.downscale, _downscaled),
-        (params.noise, _noisy),
+        (params.noise, partial(_noisy, most=params.noise_level)),
         (params.sharpen, _sharpened),
-        (params.jpeg, _compressed),
+        (params.jpeg, partial(_compressed, worst=params.jpeg_quality)),
     )
     # One draw for all, so that whether one is on does not shift what the others draw.
     for (probability, change), draw in zip(passes, rng.random(len(passes)), strict=True):
@@ -162,12 +168,13 @@ def _shaded(image: Pixels, rng: np.random.Generator) -> Pixels:
     return _pixels(cv2.multiply(image, cv2.resize(field, (width, height)), dtype=cv2.CV_8U))
 
 
-def _blurred(image: Pixels, rng: np.random.Generator) -> Pixels:
-    return _pixels(cv2.GaussianBlur(image, (3, 3), 0))
+def _blurred(image: Pixels, rng: np.random.Generator, sigma: float) -> Pixels:
+    side = 2 * max(1, round(1.5 * sigma)) + 1
+    return _pixels(cv2.GaussianBlur(image, (side, side), sigma))
 
 
-def _moved(image: Pixels, rng: np.random.Generator) -> Pixels:
-    longest = max(3, round(_LONGEST_MOTION * min(image.shape[:2])))
+def _moved(image: Pixels, rng: np.random.Generator, most: float) -> Pixels:
+    longest = max(3, round(most * min(image.shape[:2])))
     length = int(rng.integers(3, longest + 1)) | 1
     kernel = np.zeros((length, length), np.uint8)
     reach = (length - 1) / 2 * np.array([np.cos(angle := rng.uniform(0, np.pi)), np.sin(angle)])
@@ -187,8 +194,8 @@ def _downscaled(image: Pixels, rng: np.random.Generator) -> Pixels:
     return _pixels(cv2.resize(small, (width, height), interpolation=way))
 
 
-def _noisy(image: Pixels, rng: np.random.Generator) -> Pixels:
-    noise = rng.standard_normal(image.shape[:2], np.float32) * np.float32(rng.uniform(*_NOISE))
+def _noisy(image: Pixels, rng: np.random.Generator, most: float) -> Pixels:
+    noise = rng.standard_normal(image.shape[:2], np.float32) * np.float32(rng.uniform(min(_LEAST_NOISE, most), most))
     return _pixels(cv2.add(image, cv2.cvtColor(noise, cv2.COLOR_GRAY2RGB), dtype=cv2.CV_8U))
 
 
@@ -197,8 +204,8 @@ def _sharpened(image: Pixels, rng: np.random.Generator) -> Pixels:
     return _pixels(cv2.addWeighted(image, 1 + amount, cv2.GaussianBlur(image, (0, 0), 1.0), -amount, 0))
 
 
-def _compressed(image: Pixels, rng: np.random.Generator) -> Pixels:
-    quality = int(rng.integers(*_JPEG_QUALITY, endpoint=True))
+def _compressed(image: Pixels, rng: np.random.Generator, worst: int) -> Pixels:
+    quality = int(rng.integers(worst, _BEST_JPEG, endpoint=True))
     # In the codec's own order: it treats chroma by other rules than brightness.
     data = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return _pixels(cv2.cvtColor(_pixels(cv2.imdecode(data, cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB))

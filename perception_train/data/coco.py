@@ -16,6 +16,7 @@ from perception_common.durable import sha256
 from perception_common.errors import UserError
 
 from .augment import IGNORED
+from .instances import InstanceMask, Segment, instance_mask, packed
 
 Pixels = npt.NDArray[np.uint8]
 ANNOTATIONS = "annotations.json"
@@ -25,13 +26,21 @@ _MAKE_ONE = "make one with `perception-sim generate --output DIR`"
 
 
 class Sample(NamedTuple):
-    """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based)."""
+    """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based).
+
+    ``segments`` tell the pixels of each object, or are empty where none are known.
+    """
 
     path: Path
     width: int
     height: int
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
+    segments: tuple[Segment, ...] = ()
+
+    def pixels_of(self, number: int) -> InstanceMask | None:
+        """The pixels of an object, bool [H, W]; None where they are not known."""
+        return instance_mask(self.segments[number], self.width, self.height) if self.segments else None
 
     def read(self) -> Pixels:
         """RGB uint8 [H, W, 3].
@@ -103,6 +112,11 @@ class CocoDataset:
         preset = _preset(provenance)
         return cls(root, classes, samples, sha256(root / ANNOTATIONS), preset, skipped)
 
+    @property
+    def name(self) -> str:
+        """The directory's name."""
+        return self.root.name
+
     def require_masks(self) -> None:
         """Refuse a dataset in which the class of every pixel is not known."""
         missing = [sample.mask_path for sample in self.samples if not sample.mask_path.is_file()]
@@ -163,7 +177,9 @@ def _classes(content: dict[str, Any]) -> tuple[tuple[str, ...], dict[int, int]]:
 
 
 def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[tuple[Sample, ...], int]:
-    found: dict[Any, tuple[list[list[float]], list[int]]] = {image["id"]: ([], []) for image in content["images"]}
+    found: dict[Any, tuple[list[list[float]], list[int], list[Segment]]] = {
+        image["id"]: ([], [], []) for image in content["images"]
+    }
     if len(found) != len(content["images"]):
         raise ValueError("two images have the same id")
     sizes = {image["id"]: (int(image["width"]), int(image["height"])) for image in content["images"]}
@@ -180,13 +196,15 @@ def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[
             continue
         found[image_id][0].append(box)
         found[image_id][1].append(ids[annotation["category_id"]])
+        found[image_id][2].append(packed(annotation.get("segmentation")))
     samples = []
     for image in content["images"]:
-        boxes, labels = found[image["id"]]
+        boxes, labels, segments = found[image["id"]]
         name = Path(image["file_name"])
         path = root / name if name.parts[:1] == ("images",) else root / "images" / name
         if not path.resolve().is_relative_to(root.resolve()):
             raise ValueError(f"the image {str(name)!r} lies outside the dataset")
         box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
-        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64)))
+        known = tuple(segments) if any(segment is not None for segment in segments) else ()
+        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64), known))
     return tuple(samples), skipped

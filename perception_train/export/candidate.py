@@ -24,6 +24,7 @@ from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
+from ..data.mixture import TrainingData
 from ..models.network import Network, Task
 from ..models.suppression import DEFAULT
 from ..training.validation import Outcome, Validation, validate
@@ -47,7 +48,7 @@ class Source:
 
     name: str
     architecture: str
-    train: CocoDataset
+    train: TrainingData
     validation: CocoDataset
     width: int
     height: int
@@ -185,10 +186,10 @@ def _facts(source: Source, task: Task, thresholds: tuple[float, ...]) -> ModelFa
         suppression=source.suppression if task == "detection" else None,
         thresholds=thresholds,
         dataset=Dataset(
-            train=source.train.root.name,
+            train=source.train.name,
             train_sha256=source.train.sha256,
             train_images=len(source.train.samples),
-            validation=source.validation.root.name,
+            validation=source.validation.name,
             validation_sha256=source.validation.sha256,
             validation_images=len(source.validation.samples),
             preset=source.train.preset,

@@ -17,8 +17,8 @@ from perception_infer.contract.manifest import Tolerance
 from perception_infer.contract.manifest import Variant as ManifestVariant
 from perception_infer.contract.parity import compare_detections
 
-from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
+from ..data.mixture import TrainingData, as_mixture
 from ..training.validation import Validation
 from .bundle import GRAPH_FILES, BackendName, Graph, Precision
 from .precision import Image, to_fp16
@@ -70,10 +70,9 @@ def check_precisions(precisions: Sequence[str]) -> tuple[Precision, ...]:
     return tuple(name for name in GRAPH_FILES if name in precisions and name != "fp32")
 
 
-def calibration_images(dataset: CocoDataset, network: tuple[int, int], count: int) -> Iterator[Image]:
+def calibration_images(dataset: TrainingData, network: tuple[int, int], count: int) -> Iterator[Image]:
     """At most ``count`` images, evenly spread over the dataset, letterboxed to (width, height): uint8 [1, H, W, 3]."""
-    total = len(dataset.samples)
-    for index in np.unique(np.linspace(0, total - 1, min(count, total)).round().astype(int)):
+    for index in as_mixture(dataset).spread(count):
         yield letterboxed(dataset, int(index), network)[0][None]
 
 

@@ -22,6 +22,7 @@ from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
 from ..data.coco import CocoDataset
+from ..data.mixture import Mixture
 from ..training.process import TrainingProcess
 from ..training.records import METRICS
 from .params import TrainNodeParams
@@ -63,7 +64,8 @@ class TrainNode(LifecycleNode):
         params = self._params.value
         try:
             params.require_usable()
-            train, validation = (CocoDataset.open(Path(path)) for path in (params.dataset, params.validation))
+            train = Mixture.open(params.dataset, params.shares)
+            validation = CocoDataset.open(Path(params.validation))
             validation.require_classes(train.classes, "training dataset")
             for directory in (params.run_directory, params.model_root):
                 durable.ensure_writable(Path(directory))

@@ -8,14 +8,18 @@ from perception_common.errors import UserError
 from perception_common.params import param
 
 from ..data.augment import AugmentParams
+from ..data.sampling import SamplingParams
 from ..models import BUILDERS, STRIDE
 
 
 @dataclass(frozen=True)
-class TrainParams(AugmentParams):
+class TrainParams(SamplingParams, AugmentParams):
     """Parameters of a training run (`perception-train run` and `train_node`)."""
 
-    dataset: str = param("", "directory of the training dataset")
+    dataset: tuple[str, ...] = param((), "directories of the training datasets, of the same classes", alone=True)
+    shares: tuple[float, ...] = param(
+        (), "share of each dataset in what the network sees (none: in proportion to their images)", minimum=0.0
+    )
     validation: str = param("", "directory of the validation dataset")
     run_directory: str = param("runs/train", "where checkpoints, curves and the summary of this run go")
     model_root: str = param("models", "model repository into which bundles are exported")
@@ -56,7 +60,8 @@ class TrainParams(AugmentParams):
     compile: bool = param(False, "compile the network with torch.compile: a slow start, then faster steps on GPUs")
     threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
     seed: int = param(1, "seed of initial weights, order and augmentation", minimum=0)
-    cache_mb: int = param(2048, "memory for decoded images", minimum=0)
+    workers: int = param(0, "threads that prepare batches (0: one for every two cores)", minimum=0, maximum=256)
+    cache_mb: int = param(2048, "memory for decoded images (large ones are kept reduced)", minimum=0)
     checkpoint_seconds: float = param(30.0, "time between checkpoints", minimum=1.0)
     resume: bool = param(True, "go on from the last checkpoint of the run directory when it has one")
 

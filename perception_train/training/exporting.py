@@ -15,6 +15,7 @@ from perception_infer.contract.manifest import MANIFEST_NAME
 
 from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
+from ..data.mixture import Mixture
 from ..export.bundle import Precision
 from ..export.candidate import Candidate, Source
 from ..export.variants import Variant, calibration_images
@@ -34,7 +35,7 @@ class Exporter:
     def __init__(
         self,
         params: TrainParams,
-        train: CocoDataset,
+        train: Mixture,
         validation: CocoDataset,
         state: State,
         emit: Callable[..., None],
@@ -90,8 +91,7 @@ class Exporter:
         p, network = self._params, (self._params.width, self._params.height)
         device = next(self._state.model.parameters()).device
         rng = np.random.default_rng(p.seed)
-        count = min(_STATISTICS_BATCHES * p.batch, len(self._train.samples))
-        chosen = rng.choice(len(self._train.samples), count, replace=False)
-        for start in range(0, count, p.batch):
+        chosen = rng.permutation(self._train.spread(_STATISTICS_BATCHES * p.batch))
+        for start in range(0, len(chosen), p.batch):
             images = [letterboxed(self._train, int(i), network)[0] for i in chosen[start : start + p.batch]]
             yield torch.from_numpy(np.stack(images)).to(device).permute(0, 3, 1, 2).float().div_(255.0)

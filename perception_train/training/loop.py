@@ -18,6 +18,7 @@ from perception_common.errors import UserError
 
 from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader
+from ..data.mixture import Mixture
 from ..export.variants import BUDGET
 from ..models import build_model
 from ..models.network import Network, Task
@@ -72,7 +73,7 @@ class Trainer:
         params.require_usable()
         self.params, self._listen = params, listen
         self._run = Path(params.run_directory)
-        self._train = CocoDataset.open(Path(params.dataset))
+        self._train = Mixture.open(params.dataset, params.shares)
         self._validation = CocoDataset.open(Path(params.validation))
         self._validation.require_classes(self._train.classes, "training dataset")
         durable.ensure_writable(self._run)
@@ -155,7 +156,7 @@ class Trainer:
         self._exporter = Exporter(p, self._train, self._validation, self._state, self._emit)
         network, cache = (p.width, p.height), p.cache_mb << 20
         places = self._group.share(p.batch)
-        self._loader = TrainLoader(self._train, network, p.batch, p.seed, p, cache, segments, places)
+        self._loader = TrainLoader(self._train, network, p.batch, p.seed, p, cache, segments, places, p, p.workers)
         held = checkpoint.load(self._run) if p.resume else None
         # Nobody writes before everybody has read.
         self._group.told([0.0])

@@ -20,6 +20,7 @@ class Example:
     count: int = param(3, "how many", minimum=0)
     kind: str = param("a", "which", choices=("a", "b"))
     names: tuple[str, ...] = param((), "who")
+    paths: tuple[str, ...] = param((), "where", alone=True)
     sizes: tuple[float, ...] = param((1.0, 2.0), "how large", maximum=9.0)
     active: bool = param(True, "whether")
 
@@ -31,6 +32,14 @@ def test_defaults_and_conversion() -> None:
     assert isinstance(made.rate, float)
     assert made.names == ("x", "y")
     assert made.sizes == (3.0,)
+
+
+def test_a_text_alone_is_a_list_of_one_where_that_is_allowed() -> None:
+    assert build(Example, {"paths": "a b"}).paths == ("a b",)
+    assert build(Example, {"paths": ""}).paths == ()
+    assert build(Example, {"paths": ["a", "b"]}).paths == ("a", "b")
+    with pytest.raises(UserError, match="cannot be 3"):
+        build(Example, {"paths": 3})
 
 
 @pytest.mark.parametrize(
@@ -64,7 +73,7 @@ def test_reference_reads_back_as_the_defaults(tmp_path: Path) -> None:
     node = yaml.safe_load(reference_yaml(Example, "example_node"))
     values = node["/**/example_node"]["ros__parameters"]
     assert build(Example, values) == Example()
-    assert set(specs(Example)) - set(values) == {"names"}
+    assert set(specs(Example)) - set(values) == {"names", "paths"}
 
 
 @pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "- x"])

@@ -62,7 +62,7 @@ def small_run(data: Path, folder: Path, **changes: Any) -> dict[str, Any]:
     """Parameters of a training run of some seconds on ``data``/train and val, that writes below ``folder``."""
     told: dict[str, Any] = {
         **HOME,
-        "dataset": str(data / "train"),
+        "dataset": (str(data / "train"),),
         "validation": str(data / "val"),
         "run_directory": str(folder / "run"),
         "model_root": str(folder / "models"),

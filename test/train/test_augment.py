@@ -8,9 +8,10 @@ import pytest
 
 from perception_common.params import specs
 from perception_train.data.appearance import AppearanceParams, photometric
-from perception_train.data.augment import MIN_VISIBLE, AugmentParams, mosaic, random_view
+from perception_train.data.augment import MIN_VISIBLE, AugmentParams, Labelled, mosaic, random_view
 
-OFF = dict.fromkeys(specs(AppearanceParams), 0.0)
+STRENGTHS = ("blur_sigma", "motion_length", "noise_level", "jpeg_quality")
+OFF = dict.fromkeys((name for name in specs(AppearanceParams) if name not in STRENGTHS), 0.0)
 
 
 def picture() -> np.ndarray:
@@ -94,6 +95,23 @@ def test_small_images(size: tuple[int, int]) -> None:
         assert photometric(image, everything, np.random.default_rng(seed)).shape == image.shape
 
 
+@pytest.mark.parametrize(
+    ("change", "strength", "little", "much"),
+    [
+        ("blur", "blur_sigma", 0.5, 3.0),
+        ("motion_blur", "motion_length", 0.01, 0.4),
+        ("noise", "noise_level", 1.0, 60.0),
+        ("jpeg", "jpeg_quality", 90, 1),
+    ],
+)
+def test_strengths(change: str, strength: str, little: float, much: float) -> None:
+    def difference(value: float) -> float:
+        one = [changed(seed, **{change: 1.0, strength: value}).astype(int) - changed() for seed in range(8)]
+        return float(np.mean([np.abs(d).mean() for d in one]))
+
+    assert 0 < difference(little) < difference(much)
+
+
 STILL = AugmentParams(flip=0.0, scale=0.0, aspect=0.0, translate=0.0, cutout=1.0)
 
 
@@ -118,3 +136,71 @@ def test_cutout_of_mosaics_and_of_images_without_objects() -> None:
     assert image.max() > 114
     assert boxes.shape == (0, 4)
     assert boxes.dtype == np.float32
+
+
+def marked(seed: int) -> tuple[Labelled, np.random.Generator]:
+    """Black, with a white rectangle of which the box is known."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((90, 120, 3), np.uint8)
+    x, y = int(rng.integers(5, 80)), int(rng.integers(5, 55))
+    image[y : y + 30, x : x + 36] = 255
+    return Labelled(image, np.array([[x, y, x + 36, y + 30]], np.float32), np.zeros(1, np.int64)), rng
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_crops_show_a_part_with_an_object_at_its_box(seed: int) -> None:
+    sample, rng = marked(seed)
+    params = AugmentParams(crop=1.0, crop_area=0.2, flip_vertical=0.5)
+    image, boxes, _, _ = random_view(sample, (96, 64), params, rng)
+    assert len(boxes) <= 1
+    # Nothing but the middle of the object is sure to be within.
+    assert (image > 184).any()
+    rows, columns = np.nonzero(image[..., 0] > 184)
+    for box in boxes:
+        assert np.abs(box - (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)).max() <= 2.5
+
+
+def test_a_crop_enlarges_and_drops_what_it_leaves_out() -> None:
+    sample, _ = marked(0)
+    sample.image[:12, :12] = 255
+    boxes, labels = np.vstack((sample.boxes, [[0, 0, 12, 12]])).astype(np.float32), np.array([0, 1])
+    both = sample._replace(boxes=boxes, labels=labels)
+    params = AugmentParams(crop=1.0, crop_area=0.3, aspect=0.0)
+    views = [random_view(both, (120, 90), params, np.random.default_rng(seed)) for seed in range(60)]
+    areas = [float((view.boxes[0, 2:] - view.boxes[0, :2]).prod()) for view in views if view.labels[0] == 0]
+    assert np.mean(areas) > 36 * 30
+    counts = [len(view.labels) for view in views]
+    assert set(counts) == {1, 2}
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_flips_upside_down(joined: bool) -> None:
+    sample, rng = marked(3)
+    params = AugmentParams(flip=0.0, flip_vertical=1.0, scale=0.0, aspect=0.0, translate=0.0)
+    if joined:
+        image, boxes, _, _ = mosaic([sample] * 4, (120, 90), params, rng)
+    else:
+        image, boxes, _, _ = random_view(sample, (120, 90), params, rng)
+        x0, y0, x1, y1 = sample.boxes[0]
+        assert boxes.tolist() == [[x0, 90 - y1, x1, 90 - y0]]
+    for x0, y0, x1, y1 in np.rint(boxes).astype(int):
+        assert image[y0 + 1 : y1 - 1, x0 + 1 : x1 - 1].min() > 184
+
+
+def test_cutouts_of_a_set_size() -> None:
+    image = np.full((100, 100, 3), 255, np.uint8)
+    none = Labelled(image, np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
+    hidden = [
+        np.mean(
+            [
+                (random_view(none, (100, 100), holes_of(size), np.random.default_rng(i)).image != 255).any(-1).mean()
+                for i in range(30)
+            ]
+        )
+        for size in (0.05, 0.6)
+    ]
+    assert hidden[0] < 0.02 < 0.1 < hidden[1]
+
+
+def holes_of(size: float) -> AugmentParams:
+    return AugmentParams(flip=0.0, scale=0.0, aspect=0.0, translate=0.0, cutout=1.0, cutout_size=size)

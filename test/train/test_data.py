@@ -11,11 +11,12 @@ import pytest
 import torch
 from shapes import make_dataset
 
+from bench.data import measure as measure_data_path
 from perception_common.errors import UserError
 from perception_infer.contract.geometry import Letterbox
 from perception_train.data.augment import AugmentParams, mosaic, photometric, random_view
 from perception_train.data.coco import CocoDataset
-from perception_train.data.loader import TrainLoader, collate
+from perception_train.data.loader import TrainLoader, collate, threads_for
 
 MARKED = AugmentParams()
 
@@ -96,7 +97,7 @@ def test_batches_depend_on_seed_and_step_only(shapes: Path) -> None:
 def test_every_image_once_per_epoch(shapes: Path) -> None:
     dataset = CocoDataset.open(shapes / "train")
     loader = TrainLoader(dataset, (96, 64), 4, 7, MARKED, 0)
-    assert sorted(loader._index(i) for i in range(36, 72)) == list(range(36))
+    assert sorted(loader._order.index(i) for i in range(36, 72)) == list(range(36))
 
 
 def test_collate_pads_images_without_objects() -> None:
@@ -158,3 +159,28 @@ def test_image_of_another_size(tmp_path: Path) -> None:
     cv2.imwrite(str(root / "images" / "0001.png"), np.zeros((10, 10, 3), np.uint8))
     with pytest.raises(UserError, match="is 10x10"):
         CocoDataset.open(root).samples[0].read()
+
+
+def test_threads_keep_the_order(shapes: Path) -> None:
+    dataset = CocoDataset.open(shapes / "train")
+
+    def loader(workers: int) -> TrainLoader:
+        return TrainLoader(dataset, (96, 64), 4, 7, MARKED, 1 << 20, workers=workers)
+
+    one, stream = loader(1), loader(4).stream(2, lambda step: step % 2 == 0)
+    for step in range(2, 14):
+        made, wanted = next(stream), one.batch(step, step % 2 == 0)
+        assert torch.equal(made.images, wanted.images)
+        assert torch.equal(made.targets.boxes, wanted.targets.boxes)
+    stream.close()
+    assert threads_for(3) == 3
+    assert threads_for(0) >= 1
+
+
+def test_the_benchmark_of_the_data_path_measures_it() -> None:
+    alone = measure_data_path(None, (96, 64), 4, 0.3, 2, None)
+    assert [figure.unit for figure in alone] == ["images/s", "ms/image"] * 2
+    assert all(figure.value > 0 and figure.ratio is None for figure in alone)
+    beside = measure_data_path(None, (96, 64), 4, 0.3, 2, "yolo_n")
+    loop, kept = beside[0], beside[2]
+    assert kept.ratio == kept.value / loop.value

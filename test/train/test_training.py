@@ -124,7 +124,7 @@ def test_class_names_must_agree(shapes: Path, tmp_path: Path) -> None:
 def test_resume_refuses_other_classes(shapes: Path, tmp_path: Path) -> None:
     Trainer(params(shapes, tmp_path / "run", steps=2, validations=1), lambda event: None).fit()
     other = make_dataset(tmp_path / "other", 6, seed=5, classes=("square", "triangle"))
-    changed = params(shapes, tmp_path / "run", dataset=str(other), validation=str(other))
+    changed = params(shapes, tmp_path / "run", dataset=(str(other),), validation=str(other))
     with pytest.raises(UserError, match="class names differ between checkpoint"):
         Trainer(changed, lambda event: None).fit()
 
@@ -132,8 +132,8 @@ def test_resume_refuses_other_classes(shapes: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"dataset": ""}, "no dataset is given"),
-        ({"dataset": "/nowhere"}, "does not exist"),
+        ({"dataset": ()}, "no dataset is given"),
+        ({"dataset": ("/nowhere",)}, "does not exist"),
         ({"width": 100}, "no multiple of 32"),
         ({"steps": 0}, "no budget"),
         ({"exports": 9}, "exports need"),
