@@ -147,7 +147,12 @@ def autocast(images: Tensor, bf16: bool) -> torch.autocast:
 def _by_stride(parts: Iterable[nn.Module]) -> list[list[nn.Module]]:
     stages: list[list[nn.Module]] = []
     for part in parts:
-        if not stages or any(getattr(module, "stride", 1) in (2, (2, 2)) for module in part.modules()):
+        if not stages or any(_stride(module) > 1 for module in part.modules()):
             stages.append([])
         stages[-1].append(part)
     return stages
+
+
+def _stride(module: nn.Module) -> int:
+    stride = getattr(module, "stride", 1)
+    return max(stride) if isinstance(stride, (tuple, list)) else int(stride)

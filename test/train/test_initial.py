@@ -209,7 +209,7 @@ def test_published_weights_offline_are_a_clear_error(
     for name in ("http_proxy", "https_proxy"):
         # Nobody listens on the discard port.
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    with pytest.raises(UserError, match="cannot be fetched.*leave pretrained out"):
+    with pytest.raises(UserError, match=r"cannot be fetched.*leave pretrained out"):
         started(settings(shapes, tmp_path, architecture="ssdlite", pretrained=True))
     with pytest.raises(UserError, match="no backbone weights are published for yolo_n"):
         started(settings(shapes, tmp_path, pretrained=True))
