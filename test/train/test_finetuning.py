@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from shapes import make_dataset, small_run
+from shapes import small_run
 
 from perception_common.errors import UserError
 from perception_common.params import reference_yaml, specs
@@ -21,16 +21,6 @@ from perception_train.data.subset import nested, write_subset
 from perception_train.finetuning.command import finetune
 from perception_train.finetuning.params import FinetuneParams, real_only
 from perception_train.training.config import TrainParams
-from perception_train.training.loop import Trainer
-
-
-@pytest.fixture(scope="module")
-def base(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A directory with a model repository, in which ``shapes`` v1 has learned a little, and a few real images."""
-    folder = tmp_path_factory.mktemp("base")
-    Trainer(TrainParams(**small_run(shapes, folder, steps=150)), lambda event: None).fit()
-    make_dataset(folder / "real", 8, seed=5)
-    return folder
 
 
 def settings(base: Path, shapes: Path, folder: Path, **changes: Any) -> FinetuneParams:
