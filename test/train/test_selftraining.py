@@ -57,9 +57,8 @@ def teacher_of(repository: Path, *thresholds: float) -> Teacher:
 
 def test_the_teacher_labels_what_it_is_sure_of(repository: Path, shapes: Path) -> None:
     pictures = [sample.read() for sample in CocoDataset.open(shapes / "val").samples[:6]]
-    few, some, all_of_them = (
-        teacher_of(repository, *limits).label(pictures) for limits in ((0.9, 2.0), (), (0.0, 0.0))
-    )
+    limits = ((0.9, 2.0), (), (0.0, 0.0))
+    few, some, everything = (teacher_of(repository, *limit).label(pictures) for limit in limits)
     counts = [sum(len(one.labels) for one in labelled) for labelled in (few, some, everything)]
     assert counts[0] < counts[1] < counts[2]
     assert all(set(one.labels) <= {0} for one in few)
