@@ -1,9 +1,9 @@
-"""``python -m bench.finetune`` (``make bench-finetune``): synthetic and a few real pictures against the real ones alone.
+"""``python -m bench.finetune`` (``make bench-finetune``): synthetic and a few real pictures against the latter alone.
 
 Trains a base model on a synthetic dataset (as ``bench.sim2real`` does), divides the photographs at random into a part
 to train on and a part to score on, and runs ``perception-train finetune --compare`` for every split and seed: the
-fine-tuning and a training on the real part alone have the same number of steps. The first split also gets the curve over
-fewer photographs. Nothing is chosen on the scored part: no early end, and the last weights count.
+fine-tuning and a training on the real part alone have the same number of steps. The first split also gets the curve
+over fewer photographs. Nothing is chosen on the scored part: no early end, and the last weights count.
 """
 
 from __future__ import annotations
@@ -164,7 +164,7 @@ def summary(params: FinetuneBenchParams, rows: list[dict[str, Any]]) -> dict[str
         for row in rows
         if row["images"] == params.train
     }
-    gains = [value - whole[*cell, ALONE] for (*cell, how), value in whole.items() if how == MIXED]
+    gains = [value - whole[split, seed, ALONE] for (split, seed, how), value in whole.items() if how == MIXED]
     gain = statistics.mean(gains)
     return {
         "table": table,
