@@ -46,7 +46,10 @@ def write_subset(dataset: CocoDataset, indices: Sequence[int], target: Path) -> 
 
 def _annotations(sample: Sample, image: int, before: int) -> list[dict[str, object]]:
     told: list[dict[str, object]] = []
-    for (left, top, right, bottom), label in zip(sample.boxes.tolist(), sample.labels.tolist(), strict=True):
+    segments = sample.segments or (None,) * len(sample.labels)
+    for (left, top, right, bottom), label, segment in zip(
+        sample.boxes.tolist(), sample.labels.tolist(), segments, strict=True
+    ):
         box = [left, top, right - left, bottom - top]
         told.append(
             {
@@ -58,6 +61,9 @@ def _annotations(sample: Sample, image: int, before: int) -> list[dict[str, obje
                 "iscrowd": 0,
             }
         )
+        if segment is not None:
+            # Run lengths as they came, or polygons.
+            told[-1]["segmentation"] = segment if isinstance(segment, dict) else [ring.tolist() for ring in segment]
     return told
 
 

@@ -44,6 +44,23 @@ def test_a_part_of_a_dataset_is_a_dataset(shapes: Path, tmp_path: Path) -> None:
         assert np.array_equal(sample.labels, whole.samples[index].labels)
 
 
+def test_a_part_keeps_the_pixels_of_its_objects(shapes: Path, tmp_path: Path) -> None:
+    source = write_subset(CocoDataset.open(shapes / "train"), range(4), tmp_path / "source")
+    content = json.loads((source / "annotations.json").read_text())
+    for one in content["annotations"]:
+        x, y, w, h = one["bbox"]
+        one["segmentation"] = [[x, y, x + w, y, x + w, y + h, x, y + h]]
+    (source / "annotations.json").write_text(json.dumps(content))
+    whole = CocoDataset.open(source)
+    part = CocoDataset.open(write_subset(whole, [2, 0], tmp_path / "part"))
+    for sample, index in zip(part.samples, (2, 0), strict=True):
+        for number in range(len(sample.labels)):
+            pixels = sample.pixels_of(number)
+            assert pixels is not None
+            assert pixels.any()
+            assert np.array_equal(pixels, whole.samples[index].pixels_of(number))
+
+
 def test_parameters_are_those_of_a_training_run() -> None:
     own, trained = specs(FinetuneParams), specs(TrainParams)
     assert set(trained) - set(own) == {"dataset", "shares", "pretrained"}
