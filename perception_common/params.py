@@ -78,6 +78,13 @@ def param(
     )
 
 
+def redeclared(cls: type, name: str, default: Any, doc: str = "", **limits: Any) -> Any:
+    """A field for a subclass of ``cls``: its parameter of this name with another default, and ``doc`` or limits."""
+    field = next(field for field in dataclasses.fields(cls) if field.name == name)
+    told = dict(field.metadata[_KEY]) | ({"doc": doc} if doc else {}) | limits
+    return dataclasses.field(default=default, metadata={_KEY: told})
+
+
 def specs(cls: type) -> dict[str, Spec]:
     """The parameters of a dataclass, by name, in order of declaration."""
     hints = typing.get_type_hints(cls)

@@ -16,6 +16,7 @@ from perception_common.params import build, param
 
 from .adaptation.params import AdaptParams
 from .data.importing.params import ImportParams
+from .finetuning.params import FinetuneParams
 from .training.config import TrainParams
 
 _FIGURES = {"ap50": "AP50", "iou": "IoU"}
@@ -146,6 +147,14 @@ def adapt(params: AdaptParams) -> Result:
     return run_adaptation(params)
 
 
+def finetune(params: FinetuneParams) -> Result:
+    """Fine-tune a model on real images and export it as its next version."""
+    params.require_usable()
+    from .finetuning.command import finetune as run_finetuning
+
+    return run_finetuning(params)
+
+
 def import_(params: ImportParams) -> Result:
     """Make one dataset of others in their own formats."""
     from .data.importing.command import import_datasets
@@ -160,6 +169,7 @@ def import_(params: ImportParams) -> Result:
 
 COMMANDS = (
     Command("run", "Train a detector or segmenter on a dataset and export bundles.", TrainParams, run),
+    Command("finetune", "Fine-tune a model on a little real data, as its next version.", FinetuneParams, finetune),
     Command("adapt", "Adapt a model to a camera with unlabelled pictures, as its next version.", AdaptParams, adapt),
     Command("evaluate", "Score a bundle on a dataset: COCO metrics, or IoU of a segmenter.", EvaluateParams, evaluate),
     Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),

@@ -47,6 +47,8 @@ class TrainingDisplay:
             word = "resumed at" if event["resumed"] else "starts at"
             images = f"{event['images']} images, validation on {event['validation_images']}"
             self._print(f"training {word} step {event['step']} in {event['precision']}: {images}")
+            if event["initial"] is not None:
+                self._print(event["initial"]["text"])
             self._print(f"what the network is shown: {event['samples']}")
         elif kind == "validation":
             self._print(f"step {event['step']}: {event['text']}")

@@ -22,6 +22,7 @@ from perception_train.adaptation.params import AdaptParams
 from perception_train.cli import EvaluateParams, ExportParams
 from perception_train.data.importing.params import ImportParams
 from perception_train.demo.settings import DemoParams
+from perception_train.finetuning.params import FinetuneParams
 from perception_train.ros.params import TrainNodeParams
 from perception_train.training.config import TrainParams
 
@@ -44,6 +45,7 @@ COMMANDS: dict[str, type] = {
     "perception-train-adapt": AdaptParams,
     "perception-train-evaluate": EvaluateParams,
     "perception-train-export": ExportParams,
+    "perception-train-finetune": FinetuneParams,
     "perception-train-import": ImportParams,
     "perception-train-run": TrainParams,
 }

@@ -79,14 +79,14 @@ class Run:
                 return found
             raise UserError("the directory holds a run with other parameters", where=self.output, fix="remove it")
         start = time.monotonic()
-        self._write_world()
-        train, validation = self._generate("train", self.params.images, 0), self._generate("val", 300, 500_000)
+        self.write_world()
+        train, validation = self.generate("train", self.params.images, 0), self.generate("val", 300, 500_000)
         generated = time.monotonic() - start
         minutes = 0.0 if self.params.steps else self.params.minutes - generated / 60.0 - _AFTERWARDS_MIN
         if minutes <= 0.0 and not self.params.steps:
             raise UserError("making the pictures took all the time", fix="fewer images, or more minutes")
-        summary = self._train(train, validation, minutes)
-        parts = self._photographs()
+        summary = self.train(train, validation, minutes)
+        parts = self.photographs()
         scores = [self._score(_ZERO_SHOT, part, path, summary["versions"][-1]) for part, path in parts.items()]
         if parts:
             scores += self._adapted(parts, summary["versions"][-1])
@@ -103,7 +103,7 @@ class Run:
         durable.write_text(done, json.dumps(result, indent=2) + "\n")
         return result
 
-    def _write_world(self) -> None:
+    def write_world(self) -> None:
         """The preset with the folder of photographs, without what the variant lacks."""
         own = _HERE / f"{self.params.world}.yaml"
         world = load_preset(str(own) if own.is_file() else self.params.world).as_dict()
@@ -114,7 +114,7 @@ class Run:
         self.output.mkdir(parents=True, exist_ok=True)
         durable.write_text(self._world, yaml.safe_dump(variants.apply(self.params.variant, world), sort_keys=False))
 
-    def _generate(self, name: str, images: int, seed: int) -> Path:
+    def generate(self, name: str, images: int, seed: int) -> Path:
         target = self.output / "data" / name
         size = ("--width", self.params.width, "--height", self.params.height)
         seed += self.params.seed
@@ -122,7 +122,7 @@ class Run:
               "--seed", seed, "--workers", self.params.threads, "--no-masks")  # fmt: skip
         return target
 
-    def _train(self, train: Path, validation: Path, minutes: float) -> dict[str, Any]:
+    def train(self, train: Path, validation: Path, minutes: float) -> dict[str, Any]:
         p = self.params
         return _call(
             "perception_train", "run", "--dataset", train, "--validation", validation, "--run-directory",
@@ -131,7 +131,7 @@ class Run:
             "--threads", p.threads, "--exports", 1, "--validations", 4,
         )  # fmt: skip
 
-    def _photographs(self) -> dict[str, Path]:
+    def photographs(self) -> dict[str, Path]:
         if not self.params.photographs or not Path(self.params.photographs).is_dir():
             return {}
         target = self.output / "photographs"

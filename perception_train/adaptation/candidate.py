@@ -18,6 +18,7 @@ from ..export.candidate import PARITY_OBJECTS, Candidate, Source
 from ..models.network import Detector
 from ..training.validation import Validation
 from .objects import Found
+from .selftraining import SelfTraining
 
 #: Detections of at least this score prove something: clearly above what the parity check leaves out.
 _SURE = 2 * MIN_SCORE
@@ -65,7 +66,7 @@ class AdaptedCandidate(Candidate):
         self,
         model: Detector,
         manifest: Manifest,
-        adaptation: Adaptation,
+        adaptation: Adaptation | SelfTraining,
         pictures: CocoDataset,
         found: Found,
         thresholds: tuple[float, ...],

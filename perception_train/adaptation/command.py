@@ -19,6 +19,7 @@ from perception_common.errors import UserError
 from perception_infer.contract.geometry import Letterbox, Pixels
 from perception_infer.contract.manifest import WEIGHTS_NAME, Manifest
 from perception_infer.models import Bundle, ModelRepository
+from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
 from ..models import build_model
@@ -28,7 +29,9 @@ from .candidate import Adaptation, AdaptedCandidate
 from .objects import Found, keep_counts
 from .params import AdaptParams
 from .pictures import Picture, as_dataset, from_folder, list_sha256
+from .selftraining import Course, SelfTraining, self_trained
 from .statistics import adapted, make_views
+from .teacher import thresholds_for_precision
 
 
 def adapt(params: AdaptParams) -> dict[str, Any]:
@@ -44,20 +47,33 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
     bundle = repository.open(params.model, params.version or None)
     manifest = bundle.manifest
     model = load_model(bundle)
-    validation = _validation(params, manifest)
+    validation = _labelled(params.validation, manifest)
     with _pictures(params) as (root, pictures), _Display() as display:
         display.stage("reading", len(pictures))
         dataset = as_dataset(root, manifest.classes, pictures, display.advance)
         letterboxed = _letterboxed(dataset, manifest)
-        views = make_views(letterboxed, params.views, params.seed)
-        display.stage("measuring", len(views))
-        changed = adapted(model, views, params.blend, params.layers, display.advance)
+        images = len(pictures), list_sha256(pictures)
+        what: Adaptation | SelfTraining
+        if params.self_training:
+            display.stage("self-training", params.steps)
+            labelled = _labelled(params.synthetic, manifest)
+            course = _self_trained(params, bundle, model, dataset, letterboxed, labelled, validation, display)
+            if course.model is None:
+                return _kept(bundle, course)
+            changed, facts = course.model, _facts(course)
+            sha256, replay = (labelled.sha256, params.replay) if labelled is not None else ("", 0.0)
+            what = SelfTraining(bundle.title, *images, course.steps, sha256, replay)
+        else:
+            views = make_views(letterboxed, params.views, params.seed)
+            display.stage("measuring", len(views))
+            changed = adapted(model, views, params.blend, params.layers, display.advance)
+            facts = {"views": len(views), "blend": params.blend, "layers": params.layers}
+            what = Adaptation(bundle.title, *images, params.blend, params.layers)
         display.stage("proving", 1)
         assert manifest.suppression is not None, "every detector's manifest has it"
         before, after = (Found.by(network, letterboxed, manifest.suppression) for network in (model, changed))
         thresholds = keep_counts(before, after, manifest.thresholds)
         old, new = before.counts(manifest.thresholds), after.counts(thresholds)
-        what = Adaptation(bundle.title, len(pictures), list_sha256(pictures), params.blend, params.layers)
         candidate = AdaptedCandidate(changed, manifest, what, dataset, after, thresholds, validation, params.threads)
         scores = candidate.validate() if validation is not None else None
         directory = candidate.publish(repository.root, scores)
@@ -66,7 +82,7 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
     if scores is not None:
         told += f"; mAP50 {scores.map50:.3f} on {scores.images} labelled images"
     print(
-        f"adapted {bundle.title} to {len(pictures)} pictures ({len(views)} views): {told}; "
+        f"adapted {bundle.title} to {len(pictures)} pictures: {told}; "
         f"exported v{directory.name} into {params.model_root}",
         file=sys.stderr,
     )
@@ -76,9 +92,7 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
         "version": int(directory.name),
         "images": len(pictures),
         "images_sha256": what.images_sha256,
-        "views": len(views),
-        "blend": params.blend,
-        "layers": params.layers,
+        **facts,
         "objects_before": sum(old),
         "objects_after": sum(new),
         "thresholds_before": dict(zip(manifest.classes, manifest.thresholds, strict=True)),
@@ -109,10 +123,53 @@ def load_model(bundle: Bundle) -> Detector:
     return model.eval()
 
 
-def _validation(params: AdaptParams, manifest: Manifest) -> CocoDataset | None:
-    if not params.validation:
+def _self_trained(
+    params: AdaptParams,
+    bundle: Bundle,
+    model: Detector,
+    pictures: CocoDataset,
+    letterboxed: list[Pixels],
+    synthetic: CocoDataset | None,
+    validation: CocoDataset | None,
+    display: _Display,
+) -> Course:
+    manifest, thresholds = bundle.manifest, bundle.manifest.thresholds
+    measured = validation or synthetic
+    if params.precision_target and measured is not None:
+        predictor = Predictor.load(bundle, "auto", params.threads, threshold=0.0)
+        thresholds = thresholds_for_precision(predictor, measured, thresholds, params.precision_target)
+
+    def score(candidate: Detector) -> float:
+        what = Adaptation(bundle.title, 0, "", 0.0, "")
+        nothing = Found(())
+        told = AdaptedCandidate(
+            candidate, manifest, what, pictures, nothing, manifest.thresholds, validation, params.threads
+        )
+        return told.validate().map
+
+    scored = score if validation is not None else None
+    return self_trained(model, manifest, letterboxed, synthetic, thresholds, params, scored, display.advance)
+
+
+def _facts(course: Course) -> dict[str, Any]:
+    return {"steps": course.steps, "map_history": course.scores, "labels_per_picture": course.labels}
+
+
+def _kept(bundle: Bundle, course: Course) -> dict[str, Any]:
+    """What is told when the model before is still the best."""
+    history = ", ".join(f"{score:.3f}" for score in course.scores)
+    print(
+        f"self-training made {bundle.title} no better on the validation set (mAP {history}): it is kept",
+        file=sys.stderr,
+    )
+    version = bundle.manifest.version
+    return {"model": bundle.manifest.name, "from_version": version, "version": version, "kept": True, **_facts(course)}
+
+
+def _labelled(path: str, manifest: Manifest) -> CocoDataset | None:
+    if not path:
         return None
-    dataset = CocoDataset.open(Path(params.validation))
+    dataset = CocoDataset.open(Path(path))
     dataset.require_classes(manifest.classes, "bundle")
     return dataset
 

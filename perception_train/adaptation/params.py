@@ -32,6 +32,27 @@ class AdaptParams:
     validation: str = param(
         "", "labelled dataset to score and to choose thresholds on (empty: no score; as many objects as before)"
     )
+    self_training: bool = param(
+        False, "train on the pictures with what an average of the model finds in them, instead of statistics alone"
+    )
+    synthetic: str = param("", "labelled dataset that self-training also shows, best the one of the training")
+    replay: float = param(0.5, "share of the labelled dataset in what self-training shows", minimum=0.0, maximum=0.95)
+    precision_target: float = param(
+        0.0,
+        "self-training believes detections from the score on at which so large a share is right, measured on the "
+        "validation set or else the labelled dataset (0: the bundle's recommended scores)",
+        minimum=0.0,
+        maximum=1.0,
+    )
+    steps: int = param(400, "steps of self-training", minimum=1)
+    batch: int = param(8, "pictures of a step of self-training, the labelled ones included", minimum=2, maximum=1024)
+    learning_rate: float = param(0.0002, "peak learning rate of self-training", minimum=1e-7, maximum=1.0)
+    teacher_decay: float = param(
+        0.996, "decay of the weights' average that labels the pictures", minimum=0.0, maximum=0.99999
+    )
+    validations: int = param(
+        4, "validations of self-training, if there is a set; it ends when one is worse than before", minimum=1
+    )
     seed: int = param(1, "seed of the order and of the changed views", minimum=0)
     threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)
 
@@ -39,10 +60,14 @@ class AdaptParams:
         """Check what single ranges cannot.
 
         Raises:
-            UserError: not exactly one source of pictures is given, or a topic without a bag.
+            UserError: not exactly one source of pictures is given, or something without what it needs.
         """
         if bool(self.images) == bool(self.bag):
             what = "both images and bag are given" if self.images else "no pictures are given"
             raise UserError(what, fix="give one of --images DIR and --bag BAG")
         if self.topic and not self.bag:
             raise UserError("a topic is given without a bag", fix="give --bag, or leave --topic out")
+        if self.synthetic and not self.self_training:
+            raise UserError("synthetic is for self-training", fix="add --self-training, or leave --synthetic out")
+        if self.precision_target and not (self.validation or self.synthetic):
+            raise UserError("precision_target needs labels", fix="give --validation DIR or --synthetic DIR")

@@ -31,7 +31,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from .losses import Targets
-from .network import Detector, autocast
+from .network import ClassRows, Detector, autocast
 from .proposals import Proposals, clip, decode_boxes, large, propose
 from .roi import BINS, SAMPLES, sample_regions
 
@@ -79,6 +79,10 @@ class FasterRcnn(Detector):
     """Faster R-CNN; ``forward`` gives `Raw`, the answer of its second stage for a fixed number of proposals."""
 
     suppression_iou: ClassVar[float] = 0.5
+    class_rows: ClassVar[tuple[ClassRows, ...]] = (
+        ClassRows(r"roi_heads\.box_predictor\.cls_score\.(weight|bias)", background=True),
+        ClassRows(r"roi_heads\.box_predictor\.bbox_pred\.(weight|bias)", background=True, inner=4),
+    )
 
     def __init__(self, classes: int, plan: Plan, proposals: Proposals | None = None) -> None:
         super().__init__(classes)
@@ -130,6 +134,9 @@ class FasterRcnn(Detector):
         boxes = clip(boxes, int(height), int(width))
         probabilities = raw.logits.softmax(-1)[..., 1:] * raw.filled[..., None]
         return boxes, probabilities * large(boxes, _MIN_SIDE)
+
+    def backbone_parts(self) -> list[nn.Module]:
+        return list(self.backbone.body.children())
 
     def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
         size = (int(images.shape[2]), int(images.shape[3]))

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, Literal
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from perception_common.errors import UserError
+
 from .losses import Targets
 
+N = TypeVar("N", bound="Network")
 Task = Literal["detection", "segmentation"]
 _MEAN, _DEVIATION = 0.45, 0.23
+
+
+@dataclass(frozen=True)
+class ClassRows:
+    """Which tensors have rows for each class, and how these lie in the first dimension.
+
+    The first dimension is [any, classes, ``inner``], flattened, with a row for the background before the classes
+    where ``background`` says so.
+
+    Attributes:
+        names: regular expression of the tensors' full names.
+        background: whether the background is a class of its own.
+        inner: neighbouring rows of one class, such as the four numbers of a box.
+    """
+
+    names: str
+    background: bool = False
+    inner: int = 1
+
+    def holds(self, name: str) -> bool:
+        """Whether the tensor of this name is one of them."""
+        return re.fullmatch(self.names, name) is not None
+
+    def by_class(self, values: Tensor, classes: int) -> Tensor:
+        """A view [any, background + classes, inner, ...] of a tensor for so many classes.
+
+        Raises:
+            ValueError: it has no such rows.
+        """
+        rows = self.background + classes
+        if values.ndim == 0 or values.shape[0] % (rows * self.inner):
+            raise ValueError(f"{list(values.shape)} does not divide into {rows} classes")
+        return values.view(-1, rows, self.inner, *values.shape[1:])
 
 
 class Network(nn.Module, ABC):
@@ -21,10 +60,48 @@ class Network(nn.Module, ABC):
     """
 
     task: ClassVar[Task]
+    class_rows: ClassVar[tuple[ClassRows, ...]] = ()
+    """The tensors whose shape follows from the number of classes."""
 
     def __init__(self, classes: int) -> None:
         super().__init__()
         self.classes = classes
+        self.frozen = 0
+
+    def backbone_parts(self) -> list[nn.Module]:
+        """The modules of the backbone in the order of the computation, as fine as they can be told apart."""
+        return []
+
+    def stages(self) -> list[list[nn.Module]]:
+        """The backbone in stages, one for each halving of the resolution, from the image on."""
+        return _by_stride(self.backbone_parts())
+
+    def freeze(self, count: int) -> None:
+        """Keep the first stages of the backbone as they are: weights and batch-norm statistics.
+
+        Raises:
+            UserError: the backbone has not so many stages.
+        """
+        stages = self.stages()
+        if count > len(stages):
+            raise UserError(
+                f"the backbone has {len(stages)} stages, and {count} are to be frozen", fix="lower the parameter freeze"
+            )
+        self.frozen = count
+        for part in self.frozen_parts():
+            part.requires_grad_(False)
+        self.train(self.training)
+
+    def frozen_parts(self) -> list[nn.Module]:
+        """The modules of all frozen stages."""
+        return [part for stage in self.stages()[: self.frozen] for part in stage] if self.frozen else []
+
+    def train(self: N, mode: bool = True) -> N:
+        """As everywhere in torch, but what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for part in self.frozen_parts():
+            part.eval()
+        return self
 
     @abstractmethod
     def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
@@ -65,3 +142,17 @@ def centred(images: Tensor) -> Tensor:
 def autocast(images: Tensor, bf16: bool) -> torch.autocast:
     """The context in which a forward pass may compute in bfloat16, on the device where ``images`` are."""
     return torch.autocast(images.device.type, torch.bfloat16, enabled=bf16)
+
+
+def _by_stride(parts: Iterable[nn.Module]) -> list[list[nn.Module]]:
+    stages: list[list[nn.Module]] = []
+    for part in parts:
+        if not stages or any(_stride(module) > 1 for module in part.modules()):
+            stages.append([])
+        stages[-1].append(part)
+    return stages
+
+
+def _stride(module: nn.Module) -> int:
+    stride = getattr(module, "stride", 1)
+    return max(stride) if isinstance(stride, (tuple, list)) else int(stride)

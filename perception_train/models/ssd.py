@@ -21,7 +21,7 @@ from torchvision.ops import box_iou
 from perception_common.errors import UserError
 
 from .losses import Targets
-from .network import Detector, autocast, centred
+from .network import ClassRows, Detector, autocast, centred
 from .proposals import decode_boxes
 
 Raw = tuple[Tensor, Tensor]
@@ -46,6 +46,10 @@ class Ssd(Detector):
     """``forward`` gives box regressions [B, A, 4] and class logits [B, A, 1 + classes], background first."""
 
     suppression_iou: ClassVar[float] = 0.5
+    class_rows: ClassVar[tuple[ClassRows, ...]] = (
+        # The last convolution of a level, for SSDLite behind a depthwise one: [anchors, 1 + classes].
+        ClassRows(r"net\.head\.classification_head\.module_list\.\d+\.(1\.)?(weight|bias)", background=True),
+    )
 
     def __init__(self, classes: int, build: Callable[..., SSD], least_side: int) -> None:
         super().__init__(classes)
@@ -68,6 +72,13 @@ class Ssd(Detector):
             self._anchors[height, width] = default_boxes(self.net.anchor_generator, features, height, width)
         out = self.net.head(features)
         return out["bbox_regression"], out["cls_logits"]
+
+    def backbone_parts(self) -> list[nn.Module]:
+        # SSDLite's features are two sequences (up to stride 16, and from there on), VGG's are one.
+        first = [
+            x for part in self.net.backbone.features for x in (part if isinstance(part, nn.Sequential) else [part])
+        ]
+        return first if len(first) > len(self.net.backbone.features) else [*first, *self.net.backbone.extra[0]]
 
     def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
         with autocast(images, bf16):

@@ -6,15 +6,16 @@ Encoders and decoder are those of segmentation-models-pytorch, trained from scra
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import segmentation_models_pytorch as smp
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..data.augment import IGNORED
 from .losses import Targets
-from .network import Segmenter, autocast, centred
+from .network import ClassRows, Segmenter, autocast, centred
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,10 @@ SIZES = {
 class Unet(Segmenter):
     """``forward`` gives logits [B, 1 + classes, H, W] at the size of the input."""
 
+    class_rows: ClassVar[tuple[ClassRows, ...]] = (
+        ClassRows(r"net\.segmentation_head\.0\.(weight|bias)", background=True),
+    )
+
     def __init__(self, classes: int, size: Size) -> None:
         super().__init__(classes)
         # Never weights from a hub: there may be no network, and a fallback to random ones would be silent.
@@ -44,6 +49,13 @@ class Unet(Segmenter):
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.net(centred(images))
         return logits
+
+    def backbone_parts(self) -> list[nn.Module]:
+        encoder = self.net.encoder
+        children = (encoder.model if hasattr(encoder, "model") else encoder).children()
+        # timm's and EfficientNet's blocks are lists; ResNet's layers are a stage each.
+        lists = (nn.ModuleList, nn.Sequential) if not hasattr(encoder, "layer1") else nn.ModuleList
+        return [x for part in children for x in (part if isinstance(part, lists) else [part])]
 
     def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
         if targets.pixels is None:

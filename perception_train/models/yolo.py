@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from .blocks import ConvBlock, CrossStage, PyramidPooling, standardize
 from .losses import DetectionLoss, Targets
-from .network import Detector, autocast
+from .network import ClassRows, Detector, autocast
 
 #: Pixels of the network input per cell, for each level of the pyramid.
 STRIDES = (8, 16, 32)
@@ -58,6 +59,8 @@ _FLAT = 1e-4
 
 class Yolo(Detector):
     """Our YOLO; ``forward`` gives raw predictions [B, 4 * BINS + classes, A] over all cells of all levels."""
+
+    class_rows: ClassVar[tuple[ClassRows, ...]] = (ClassRows(r"class_heads\.\d+\.2\.(weight|bias)"),)
 
     def __init__(self, classes: int, size: Size) -> None:
         super().__init__(classes)
@@ -115,6 +118,9 @@ class Yolo(Detector):
         raw = raw.float().transpose(1, 2)
         centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
         return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
+
+    def backbone_parts(self) -> list[nn.Module]:
+        return [*self.stem, self.stage8, self.stage16, self.stage32]
 
     def _start_biases(self) -> None:
         # A rare-object prior per cell keeps the first steps from drowning in background (RetinaNet, 4.1).

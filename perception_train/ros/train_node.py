@@ -143,6 +143,8 @@ class TrainNode(LifecycleNode):
             self.get_logger().info(
                 f"training from step {event['step']} in {event['precision']}, {event['parameters']:,} parameters"
             )
+            if event["initial"] is not None:
+                self.get_logger().info(event["initial"]["text"])
         elif kind == "validation":
             self.get_logger().info(f"step {event['step']}: {event['text']}")
         elif kind in ("export", "exported_before"):

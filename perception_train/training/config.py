@@ -29,6 +29,17 @@ class TrainParams(SamplingParams, AugmentParams):
         "network architecture; _std standardises every image in the graph, _ibn half of the early channels (IBN-Net)",
         choices=tuple(BUILDERS),
     )
+    initial: str = param(
+        "",
+        "bundle whose weights training starts from: its directory, its manifest.json, or a model's directory (its "
+        "newest version); layers that do not fit start fresh (empty: all do)",
+    )
+    pretrained: bool = param(
+        False, "start the backbone from published ImageNet weights, fetched once from the network (not for yolo)"
+    )
+    freeze: int = param(
+        0, "stages of the backbone that stay as they are, from the image on; each halves the resolution", minimum=0
+    )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
     batch: int = param(16, "images per forward pass, of all processes together", minimum=1, maximum=1024)
@@ -76,6 +87,8 @@ class TrainParams(SamplingParams, AugmentParams):
                 raise UserError(
                     f"no {name} is given", fix=f"set {name} to a directory made with `perception-sim generate`"
                 )
+        if self.pretrained and self.initial:
+            raise UserError("both initial and pretrained are given", fix="leave one of them out")
         if self.minutes == 0 and self.steps == 0:
             raise UserError("no budget is given", fix="set minutes or steps above 0")
         for name in ("width", "height"):

@@ -9,7 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from ..models.network import autocast
+from ..models.network import Network, autocast
 
 M = TypeVar("M", bound=nn.Module)
 
@@ -42,10 +42,12 @@ def with_precise_statistics(model: M, inputs: Iterable[Tensor], bf16: bool) -> M
     """A copy of the model whose batch-norm statistics are plain means over ``inputs``.
 
     The running statistics lag behind the averaged weights; re-estimating them gains a few points of
-    mAP in short runs ("precise BN", Wu and Johnson 2021, section 3).
+    mAP in short runs ("precise BN", Wu and Johnson 2021, section 3). Frozen stages keep theirs.
     """
     precise = copy.deepcopy(model)
-    norms = [module for module in precise.modules() if isinstance(module, nn.BatchNorm2d)]
+    frozen = precise.frozen_parts() if isinstance(precise, Network) else []
+    kept = {module for part in frozen for module in part.modules()}
+    norms = [m for m in precise.modules() if isinstance(m, nn.BatchNorm2d) and m not in kept]
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.reset_running_stats()

@@ -26,6 +26,7 @@ from . import checkpoint
 from .config import TrainParams
 from .exporting import Exporter
 from .group import Group, joined_group
+from .initial import begin
 from .meter import Meter
 from .optimize import bf16_is_faster
 from .records import Records
@@ -147,6 +148,8 @@ class Trainer:
         self._group = getattr(self, "_group", None) or Group(0, 1, torch.device("cpu"))
         torch.manual_seed(p.seed)
         model = self._built()
+        resumed = p.resume and (self._run / checkpoint.LAST).exists()
+        self._begun = begin(model, p, classes, resumed)
         self._metric = _metric(p.metric, model.task)
         segments = model.task == "segmentation"
         if segments:
@@ -199,6 +202,7 @@ class Trainer:
             processes=self._group.size,
             parameters=parameters(state.model),
             resumed=resumed and state.step > 0,
+            initial=None if self._begun is None else self._begun.told(),
         )
         if state.versions:
             self._emit("exported_before", **self._exporter.announcement(state.versions[-1]))

@@ -6,14 +6,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from shapes import make_dataset
+from shapes import make_dataset, small_run
 
 from perception_train.data.augment import AugmentParams
 from perception_train.data.coco import CocoDataset
 from perception_train.data.loader import TrainLoader
 from perception_train.export.candidate import Candidate, Source
 from perception_train.models import build_model
+from perception_train.training.config import TrainParams
 from perception_train.training.ema import with_precise_statistics
+from perception_train.training.loop import Trainer
 
 
 @pytest.fixture(scope="session")
@@ -39,3 +41,12 @@ def candidate(shapes: Path) -> Candidate:
     batch = TrainLoader(train, (96, 64), 16, 0, AugmentParams(), 0).batch(0, False)
     model = with_precise_statistics(model, [batch.input()], bf16=False)
     return Candidate(model, Source("shapes", "yolo_n", train, validation, 96, 64))
+
+
+@pytest.fixture(scope="session")
+def base(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """``models``, a repository in which ``shapes`` v1 has learned a little, and ``real``, a dataset of 8 images."""
+    folder = tmp_path_factory.mktemp("base")
+    Trainer(TrainParams(**small_run(shapes, folder, steps=150)), lambda event: None).fit()
+    make_dataset(folder / "real", 8, seed=5)
+    return folder
