@@ -25,13 +25,18 @@ _MAKE_ONE = "make one with `perception-sim generate --output DIR`"
 
 
 class Sample(NamedTuple):
-    """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based)."""
+    """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based).
+
+    ``occlusion`` float32 [N] is the share of each object that others hide, NaN where the dataset does not say; None
+    where it says so of no object.
+    """
 
     path: Path
     width: int
     height: int
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
+    occlusion: npt.NDArray[np.float32] | None = None
 
     def read(self) -> Pixels:
         """RGB uint8 [H, W, 3].
@@ -163,7 +168,9 @@ def _classes(content: dict[str, Any]) -> tuple[tuple[str, ...], dict[int, int]]:
 
 
 def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[tuple[Sample, ...], int]:
-    found: dict[Any, tuple[list[list[float]], list[int]]] = {image["id"]: ([], []) for image in content["images"]}
+    found: dict[Any, tuple[list[list[float]], list[int], list[float]]] = {
+        image["id"]: ([], [], []) for image in content["images"]
+    }
     if len(found) != len(content["images"]):
         raise ValueError("two images have the same id")
     sizes = {image["id"]: (int(image["width"]), int(image["height"])) for image in content["images"]}
@@ -180,13 +187,16 @@ def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[
             continue
         found[image_id][0].append(box)
         found[image_id][1].append(ids[annotation["category_id"]])
+        hidden = annotation.get("occlusion")
+        found[image_id][2].append(float(hidden) if hidden is not None else math.nan)
     samples = []
     for image in content["images"]:
-        boxes, labels = found[image["id"]]
+        boxes, labels, hidden = found[image["id"]]
         name = Path(image["file_name"])
         path = root / name if name.parts[:1] == ("images",) else root / "images" / name
         if not path.resolve().is_relative_to(root.resolve()):
             raise ValueError(f"the image {str(name)!r} lies outside the dataset")
         box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
-        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64)))
+        occlusion = None if all(map(math.isnan, hidden)) else np.asarray(hidden, np.float32)
+        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64), occlusion))
     return tuple(samples), skipped
