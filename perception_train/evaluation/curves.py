@@ -49,7 +49,7 @@ def _losses(run: RunData) -> bytes:
         for number, name in enumerate(names):
             values = np.array(run.column(name))
             mean, color = moving_mean(values, window), PALETTE[number % len(PALETTE)]
-            axes.plot(steps, values, color=color, alpha=0.22, linewidth=0.8)
+            axes.plot(steps, values, color=color, alpha=0.35, linewidth=0.8)
             label = "total" if name == "loss" else name.removeprefix("loss_")
             axes.plot(steps, mean, color=color, linewidth=2.2 if number == 0 else 1.4, label=label)
             shown.append(mean[np.isfinite(mean)])
@@ -110,7 +110,7 @@ def _validations(run: RunData) -> bytes:
                     color=SOFT,
                 )
         _step_axis(axes)
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
 
     return to_png(draw)
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from perception_infer.evaluation.metrics import RECALL_POINTS
 
 from .figures import Calibration, ClassFigures, Confusion, DetectionFigures, Figures
-from .style import EDGE, INK, PALETTE, SOFT, shortened, to_png, unit_axes
+from .style import EDGE, INK, PALE, PALETTE, SOFT, shortened, to_png, unit_axes
 
 _MOST_LINES, _MOST_NUMBERS, _MOST_BARS = 8, 14, 40
 _SHADES = LinearSegmentedColormap.from_list("shares", ("#ffffff", "#bcd0f2", PALETTE[0], "#12336d"))
@@ -69,7 +69,7 @@ def _class_bars(names: Sequence[str], bars: dict[str, list[float | None]]) -> by
         for number, (label, values) in enumerate(bars.items()):
             shown = [values[index] or 0.0 for index in order]
             at = places + (len(bars) - 1 - 2 * number) * height / 2
-            axes.barh(at, shown, height * 0.92, color=PALETTE[0], alpha=1.0 if number == 0 else 0.4, label=label)
+            axes.barh(at, shown, height * 0.92, color=(PALETTE[0], PALE)[number], label=label)
             for place, value in zip(at, shown, strict=True):
                 axes.annotate(
                     f"{value:.2f}",
@@ -97,7 +97,7 @@ def _confusion(confusion: Confusion, what: str) -> bytes:
     total = counts.sum(axis=1, keepdims=True)
     shares = np.divide(counts, total, out=np.zeros_like(counts), where=total > 0)
     count = len(confusion.names)
-    side = float(np.clip(1.9 + 0.62 * count, 3.6, 9.0))
+    side = float(np.clip(1.7 + 0.46 * count, 3.4, 9.0))
 
     def draw(figure: Figure) -> None:
         axes = figure.add_subplot()

@@ -11,7 +11,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-INK, SOFT, EDGE = "#1a2230", "#586475", "#dde2e9"
+INK, SOFT, EDGE, PALE = "#1a2230", "#586475", "#dde2e9", "#a9c1ef"
 #: Told apart on white, also by the colour-blind: after Okabe and Ito (2008), a little darker.
 PALETTE = ("#2563c9", "#d2660f", "#0b8a6a", "#a83f8f", "#8a6d00", "#2b9bd0", "#b3261e", "#5b6b7d")
 _STYLE: dict[str, Any] = {
@@ -38,7 +38,7 @@ _STYLE: dict[str, Any] = {
     # A class may be called "$x$".
     "text.parse_math": False,
 }
-_DPI = 120
+_DPI, _PAD = 120, 0.08
 
 
 def to_png(draw: Callable[[Figure], None], size: tuple[float, float] = (5.6, 3.4)) -> bytes:
@@ -47,6 +47,7 @@ def to_png(draw: Callable[[Figure], None], size: tuple[float, float] = (5.6, 3.4
         # Letters that Matplotlib's own font lacks become boxes; the page has the names as text.
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=size, layout="constrained")
+        figure.get_layout_engine().set(w_pad=_PAD, h_pad=_PAD)
         draw(figure)
         buffer = io.BytesIO()
         # No compression worth its time: these are drawn while a model waits to be trained.

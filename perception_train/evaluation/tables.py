@@ -67,7 +67,8 @@ def validation_rows(rows: Sequence[dict[str, Any]]) -> list[tuple[str, ...]]:
         return []
     names = {"pixel_accuracy": "pixels right", "map": "mAP", "map50": "mAP50", "map75": "mAP75", "miou": "mIoU"}
     header = tuple(names.get(name, name) for name in rows[0])
-    return [header, *(tuple(number(row.get(name)) for name in rows[0]) for row in rows)]
+    shown = [row | {"seconds": f"{row['seconds']:.0f}"} if "seconds" in row else row for row in rows]
+    return [header, *(tuple(number(row.get(name)) for name in rows[0]) for row in shown)]
 
 
 def number(value: Any) -> str:

@@ -28,8 +28,9 @@ class TensorBoard:
         elif self._writer is None:
             return
         elif kind == "step":
+            self._writer.add_scalar("loss/total", event["loss"], event["step"])
             for name, value in event.items():
-                if name == "loss" or name.startswith("loss_"):
+                if name.startswith("loss_"):
                     self._writer.add_scalar(f"loss/{name.removeprefix('loss_')}", value, event["step"])
             for name in ("lr", "images_per_second", "epoch"):
                 self._writer.add_scalar(f"train/{name}", event[name], event["step"])

@@ -109,7 +109,7 @@ class Records:
             "validations": self._validations,
             "last": self._last or None,
         }
-        durable.write_text(self._run / FIGURES, json.dumps(told, indent=1, sort_keys=True) + "\n")
+        durable.write_text(self._run / FIGURES, json.dumps(told, indent=1) + "\n")
 
     def _keep_figures_until(self, step: int) -> None:
         """Drop what was said of later validations, and weights that no kept one had."""
