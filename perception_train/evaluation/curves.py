@@ -110,7 +110,7 @@ def _validations(run: RunData) -> bytes:
                     color=SOFT,
                 )
         _step_axis(axes)
-        axes.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
+        axes.legend(loc="best", frameon=True, facecolor="white", edgecolor="none", framealpha=0.9)
 
     return to_png(draw)
 

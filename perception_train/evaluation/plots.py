@@ -26,7 +26,7 @@ def figure_plots(figures: Figures) -> dict[str, bytes]:
         bars = {"AP50": [row.ap50 for row in figures.classes], "AP": [row.ap for row in figures.classes]}
         right = "precision at IoU 0.50"
     else:
-        bars, right = {"IoU": [row.iou for row in figures.classes]}, "share of the pixels that are right"
+        bars, right = {"IoU": [row.iou for row in figures.classes]}, "share of pixels right"
     plots["classes"] = _class_bars([row.name for row in figures.classes], bars)
     plots["confusion"] = _confusion(figures.confusion, "objects" if right.startswith("precision") else "pixels")
     plots["calibration"] = _calibration(figures.calibration, right)
@@ -106,7 +106,8 @@ def _confusion(confusion: Confusion, what: str) -> bytes:
             for (row, column), number in np.ndenumerate(counts):
                 if number:
                     color = "white" if shares[row, column] > 0.55 else INK
-                    text = f"{number:.0f}" if number < 10_000 else f"{shares[row, column]:.1%}"
+                    # Nobody reads millions of pixels.
+                    text = f"{number:.0f}" if what == "objects" else f"{shares[row, column]:.0%}"
                     axes.text(column, row, text, ha="center", va="center", fontsize=9, color=color)
         # All names where they can be read, else some.
         shown = range(0, count, -(-count // 40))
