@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -22,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 def run_plots(run: RunData) -> dict[str, bytes]:
     """PNGs by name, of what there is."""
-    plots = {}
+    plots: dict[str, bytes] = {}
     if run.steps:
         plots |= {"losses": _losses(run), "learning_rate": _learning_rate(run)}
     if run.validations:
@@ -35,7 +36,8 @@ def moving_mean(values: Floats, window: int) -> Floats:
     known = np.isfinite(values)
     total, count = np.cumsum(np.where(known, values, 0.0)), np.cumsum(known)
     total[window:], count[window:] = total[window:] - total[:-window], count[window:] - count[:-window]
-    return np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(len(values), np.nan), where=count > 0)
+    return mean
 
 
 def _losses(run: RunData) -> bytes:
@@ -115,5 +117,5 @@ def _validations(run: RunData) -> bytes:
     return to_png(draw)
 
 
-def _step_axis(axes: object) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))  # type: ignore[attr-defined]
+def _step_axis(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))

@@ -87,9 +87,9 @@ def _class_bars(names: Sequence[str], bars: dict[str, list[float | None]]) -> by
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         if len(bars) > 1:
-            axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1 if len(order) > 4 else -0.16), ncols=2)
+            figure.legend(loc="outside lower center", ncols=len(bars))
 
-    return to_png(draw, (5.6, 1.5 + 0.42 * max(len(order), 2)))
+    return to_png(draw, (5.6, 1.4 + (0.42 if len(order) <= 12 else 0.3) * max(len(order), 2)))
 
 
 def _confusion(confusion: Confusion, what: str) -> bytes:
@@ -115,12 +115,14 @@ def _confusion(confusion: Confusion, what: str) -> bytes:
         axes.set_xticks(shown, labels, rotation=40, ha="right", rotation_mode="anchor")
         axes.set_yticks(shown, labels)
         axes.set(xlabel="found", ylabel="truth")
-        axes.set_title(f"Confusion: {what}, shaded by row")
+        axes.set_title(f"Confusion of {what}")
         axes.grid(visible=False)
         axes.tick_params(length=0)
-        figure.colorbar(image, ax=axes, shrink=0.7, format=lambda value, _: f"{value:.0%}").outline.set_visible(False)
+        scale = figure.colorbar(image, ax=axes, shrink=0.7, format=lambda value, _: f"{value:.0%}")
+        scale.set_label("share of the row")
+        scale.outline.set_visible(False)
 
-    return to_png(draw, (side + 1.0, side))
+    return to_png(draw, (side + 1.2, side))
 
 
 def _calibration(calibration: Calibration, right: str) -> bytes:

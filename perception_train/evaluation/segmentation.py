@@ -57,7 +57,8 @@ class SegmentationRecord:
         """
         right = np.diag(self.confusion)
         either = self.confusion.sum(0) + self.confusion.sum(1) - right
-        return np.divide(right, either, out=np.full(self._count, np.nan), where=either > 0)
+        iou: npt.NDArray[np.float64] = np.divide(right, either, out=np.full(self._count, np.nan), where=either > 0)
+        return iou
 
     def figures(self) -> SegmentationFigures:
         """All that is known of the pictures so far."""

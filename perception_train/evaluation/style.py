@@ -14,7 +14,9 @@ from matplotlib.figure import Figure
 INK, SOFT, EDGE, PALE = "#1a2230", "#586475", "#dde2e9", "#a9c1ef"
 #: Told apart on white, also by the colour-blind: after Okabe and Ito (2008), a little darker.
 PALETTE = ("#2563c9", "#d2660f", "#0b8a6a", "#a83f8f", "#8a6d00", "#2b9bd0", "#b3261e", "#5b6b7d")
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
+    "figure.constrained_layout.h_pad": 0.08,
+    "figure.constrained_layout.w_pad": 0.08,
     "font.size": 10,
     "font.family": "sans-serif",
     "axes.edgecolor": EDGE,
@@ -38,7 +40,7 @@ _STYLE: dict[str, Any] = {
     # A class may be called "$x$".
     "text.parse_math": False,
 }
-_DPI, _PAD = 120, 0.08
+_DPI = 120
 
 
 def to_png(draw: Callable[[Figure], None], size: tuple[float, float] = (5.6, 3.4)) -> bytes:
@@ -47,7 +49,6 @@ def to_png(draw: Callable[[Figure], None], size: tuple[float, float] = (5.6, 3.4
         # Letters that Matplotlib's own font lacks become boxes; the page has the names as text.
         warnings.filterwarnings("ignore", message="Glyph")
         figure = Figure(figsize=size, layout="constrained")
-        figure.get_layout_engine().set(w_pad=_PAD, h_pad=_PAD)
         draw(figure)
         buffer = io.BytesIO()
         # No compression worth its time: these are drawn while a model waits to be trained.
@@ -56,8 +57,9 @@ def to_png(draw: Callable[[Figure], None], size: tuple[float, float] = (5.6, 3.4
 
 
 def shortened(name: str, most: int = 18) -> str:
-    """A name that fits beside an axis."""
-    return name if len(name) <= most else name[: most - 1] + "…"
+    """A name that fits beside an axis; what is left out is in its middle, for numbers stand at the end."""
+    end = most // 3
+    return name if len(name) <= most else f"{name[: most - end - 1]}…{name[-end:]}"
 
 
 def unit_axes(axes: Axes, x: str, y: str) -> None:

@@ -152,7 +152,7 @@ def _mean(precision: npt.NDArray[np.float64]) -> float | None:
 
 
 def _coco(dataset: CocoDataset, results: list[dict[str, object]]) -> _Coco:
-    annotations = []
+    annotations: list[dict[str, Any]] = []
     for image_id, sample in enumerate(dataset.samples, 1):
         for box, label in zip(sample.boxes.tolist(), sample.labels.tolist(), strict=True):
             width, height = box[2] - box[0], box[3] - box[1]
