@@ -230,7 +230,7 @@ def test_rows_after_the_checkpoint_are_forgotten(tmp_path: Path) -> None:
     assert told["best"]["step"] == 10
     # They were those of a validation that is forgotten.
     assert not (tmp_path / BEST_WEIGHTS).exists()
-    assert again.summarise("stopped", 15, 1.0)["best"]["map"] == 0.4
+    assert again.summarise("stopped", 15, 1.0, [])["best"]["map"] == 0.4
 
 
 def test_moving_mean_by_hand() -> None:
