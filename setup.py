@@ -74,6 +74,8 @@ setup(
         "objects": ["coacd", "fast-simplification", "scipy", "trimesh"],
         "train": [
             "faster-coco-eval",
+            "jinja2",
+            "markupsafe",
             "matplotlib",
             "onnx",
             "onnxruntime",
@@ -85,6 +87,7 @@ setup(
             "rosbags",
             "safetensors",
             "segmentation-models-pytorch",
+            "tensorboardX",
             "torch",
             "torchvision",
         ],

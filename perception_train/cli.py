@@ -19,8 +19,6 @@ from .data.importing.params import ImportParams
 from .finetuning.params import FinetuneParams
 from .training.config import TrainParams
 
-_FIGURES = {"ap50": "AP50", "iou": "IoU"}
-
 
 @dataclass(frozen=True)
 class EvaluateParams:
@@ -32,6 +30,7 @@ class EvaluateParams:
     version: int = param(0, "version of the model (0: the newest)", minimum=0)
     backend: str = param("auto", "inference backend")
     threads: int = param(0, "threads of one inference (0: the backend's default)", minimum=0)
+    report: str = param("", "directory to write report.html, plots and evaluation.json into (empty: none)")
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,13 @@ def run(params: TrainParams) -> Result:
     """
     params.require_usable()
     # Imported late: torch takes seconds, and `--help` should not.
+    from .evaluation.observer import observed
     from .progress import TrainingDisplay
     from .training.group import leads_here
     from .training.loop import Trainer
 
     with TrainingDisplay() as display:
-        trainer = Trainer(params, display.show)
+        trainer = Trainer(params, observed(params, display.show))
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: trainer.stop())
         summary = trainer.fit()
@@ -83,10 +83,13 @@ def evaluate(params: EvaluateParams) -> Result:
     """Score a bundle on a dataset through the robot's own code: COCO metrics, or IoU where it segments."""
     if not params.dataset:
         raise UserError("no dataset is given", fix="--dataset DIR")
+    import dataclasses
+
     from perception_infer.models import ModelRepository
     from perception_infer.predictor import Predictor
 
     from .data.coco import CocoDataset
+    from .evaluation.tables import to_text
     from .training.validation import validate
 
     bundle = ModelRepository(Path(params.model_root)).open(params.model, params.version or None)
@@ -94,16 +97,24 @@ def evaluate(params: EvaluateParams) -> Result:
     dataset.require_classes(bundle.manifest.classes, "bundle")
     predictor = Predictor.load(bundle, params.backend, params.threads, threshold=0.0)
     result = validate(predictor, dataset)
-    print(f"{bundle.title} on {result.images} images: {result}", file=sys.stderr)
     kind, per_class = result.per_class
-    for name, value in per_class.items():
-        print(f"  {name:20} {_FIGURES[kind]} {value:.3f}", file=sys.stderr)
+    assert result.figures is not None
+    title = f"{bundle.title} on {result.images} images"
+    print(f"{title}: {result}", file=sys.stderr)
+    print(to_text(result.figures), file=sys.stderr)
+    if params.report:
+        # Imported late: Matplotlib takes a second.
+        from .evaluation.report import write_evaluation
+
+        page = write_evaluation(Path(params.report), title, dataset, result.metrics(), result.figures)
+        print(f"report: {page}", file=sys.stderr)
     return {
         "model": bundle.manifest.name,
         "version": bundle.manifest.version,
         "images": result.images,
         kind: per_class,
         **result.metrics(),
+        "figures": dataclasses.asdict(result.figures),
     }
 
 

@@ -26,6 +26,7 @@ class TrainingDisplay:
         self._progress = Progress(*columns, console=self._console, disable=not self._console.is_terminal)
         self._task = self._progress.add_task("training", total=1.0, text="")
         self._steps_shown = 0
+        self._report_shown = False
 
     def __enter__(self) -> TrainingDisplay:
         self._progress.start()
@@ -54,6 +55,11 @@ class TrainingDisplay:
             self._print(f"step {event['step']}: {event['text']}")
         elif kind in ("refused", "recovered", "less_memory"):
             self._print(f"step {event['step']}: {event['message']}")
+        elif kind == "observer_failed":
+            self._print(event["message"])
+        elif kind == "report" and not self._report_shown:
+            self._report_shown = True
+            self._print(f"plots and figures, renewed at every validation: {event['path']}")
         elif kind == "export":
             self._print(f"exported {event['name']} v{event['version']}: {event['uri']}")
 

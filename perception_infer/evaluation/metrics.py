@@ -111,12 +111,34 @@ def match_image(
     if len(order) and not crowd.all():
         iou = iou_matrix(np.asarray(boxes)[order], places[~crowd])
         iou[kinds[:, None] != truth[None, ~crowd]] = -1.0
-        _match_greedily(iou, matched)
+        matched = match_objects(iou) >= 0
     if len(order) and crowd.any():
         covered = _share_inside(np.asarray(boxes)[order], places[crowd])
         covered[kinds[:, None] != truth[None, crowd]] = -1.0
         ignored = (covered.max(axis=1)[None, :] >= _LIMITS[:, None]) & ~matched
     return ImageMatches(values, kinds, matched, ignored, truth[~crowd])
+
+
+def match_objects(iou: Floats) -> Ints:
+    """The true object that each detection finds at each IoU threshold, intp [10, D]; −1 where it finds none.
+
+    Args:
+        iou: float64 [D, G] of detections, best first, with true objects; −1 where the two cannot match.
+    """
+    found = np.full((len(_LIMITS), iou.shape[0]), -1, np.intp)
+    if not iou.size:
+        return found
+    free = np.ones((len(_LIMITS), iou.shape[1]), bool)
+    rows = np.arange(len(_LIMITS))
+    last = iou.shape[1] - 1
+    # Most detections of a low score floor overlap nothing, and are passed over here at once.
+    for index in np.flatnonzero(iou.max(axis=1) >= _LIMITS[0]):
+        candidates = np.where(free & (iou[index] >= _LIMITS[:, None]), iou[index], -1.0)
+        best = last - np.argmax(candidates[:, ::-1], axis=1)
+        hit = candidates[rows, best] >= 0
+        found[hit, index] = best[hit]
+        free[rows[hit], best[hit]] = False
+    return found
 
 
 class DetectionMetrics:
@@ -218,20 +240,6 @@ def _best_per_class(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     rank = np.empty(len(order), np.intp)
     rank[by_class] = np.arange(len(order)) - first
     return order[rank < MAX_DETECTIONS]
-
-
-def _match_greedily(iou: Floats, matched: Bools) -> None:
-    """Fill ``matched`` [10, D] from ``iou`` [D, G] (−1 where the classes differ), detections best first."""
-    free = np.ones((len(_LIMITS), iou.shape[1]), bool)
-    rows = np.arange(len(_LIMITS))
-    last = iou.shape[1] - 1
-    # Most detections of a low score floor overlap nothing, and are passed over here at once.
-    for index in np.flatnonzero(iou.max(axis=1) >= _LIMITS[0]):
-        candidates = np.where(free & (iou[index] >= _LIMITS[:, None]), iou[index], -1.0)
-        best = last - np.argmax(candidates[:, ::-1], axis=1)
-        hit = candidates[rows, best] >= 0
-        matched[:, index] = hit
-        free[rows[hit], best[hit]] = False
 
 
 def _share_inside(boxes: npt.NDArray[np.floating], regions: npt.NDArray[np.floating]) -> Floats:

@@ -28,7 +28,8 @@ _MAKE_ONE = "make one with `perception-sim generate --output DIR`"
 class Sample(NamedTuple):
     """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based).
 
-    ``segments`` tell the pixels of each object, or are empty where none are known.
+    ``segments`` tell the pixels of each object, or are empty where none are known. ``occlusion`` float32 [N] is the share
+    of each object that others hide, NaN where the dataset does not say; None where it says so of no object.
     """
 
     path: Path
@@ -37,6 +38,7 @@ class Sample(NamedTuple):
     boxes: npt.NDArray[np.float32]
     labels: npt.NDArray[np.int64]
     segments: tuple[Segment, ...] = ()
+    occlusion: npt.NDArray[np.float32] | None = None
 
     def pixels_of(self, number: int) -> InstanceMask | None:
         """The pixels of an object, bool [H, W]; None where they are not known."""
@@ -177,8 +179,8 @@ def _classes(content: dict[str, Any]) -> tuple[tuple[str, ...], dict[int, int]]:
 
 
 def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[tuple[Sample, ...], int]:
-    found: dict[Any, tuple[list[list[float]], list[int], list[Segment]]] = {
-        image["id"]: ([], [], []) for image in content["images"]
+    found: dict[Any, tuple[list[list[float]], list[int], list[Segment], list[float]]] = {
+        image["id"]: ([], [], [], []) for image in content["images"]
     }
     if len(found) != len(content["images"]):
         raise ValueError("two images have the same id")
@@ -197,14 +199,17 @@ def _samples(root: Path, content: dict[str, Any], ids: dict[int, int]) -> tuple[
         found[image_id][0].append(box)
         found[image_id][1].append(ids[annotation["category_id"]])
         found[image_id][2].append(packed(annotation.get("segmentation")))
+        share = annotation.get("occlusion")
+        found[image_id][3].append(float(share) if share is not None else math.nan)
     samples = []
     for image in content["images"]:
-        boxes, labels, segments = found[image["id"]]
+        boxes, labels, segments, hidden = found[image["id"]]
         name = Path(image["file_name"])
         path = root / name if name.parts[:1] == ("images",) else root / "images" / name
         if not path.resolve().is_relative_to(root.resolve()):
             raise ValueError(f"the image {str(name)!r} lies outside the dataset")
         box_array = np.asarray(boxes, np.float32).reshape(-1, 4)
         known = tuple(segments) if any(segment is not None for segment in segments) else ()
-        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64), known))
+        occlusion = None if all(map(math.isnan, hidden)) else np.asarray(hidden, np.float32)
+        samples.append(Sample(path, *sizes[image["id"]], box_array, np.asarray(labels, np.int64), known, occlusion))
     return tuple(samples), skipped

@@ -56,11 +56,14 @@ class Source:
 
 
 class Candidate:
-    """A graph made from a model; on disk only once it is proven to answer as the model does."""
+    """A graph made from a model; on disk only once it is proven to answer as the model does.
+
+    ``weights`` are those of the model, as safetensors.
+    """
 
     def __init__(self, model: Network, source: Source, threads: int = 0) -> None:
         self._source, self._threads, self._task = source, threads, model.task
-        self._weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
+        self.weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
         graph = inference_graph(model.eval(), source.suppression)
         self.onnx = to_onnx(graph, source.width, source.height)
         self._references = _references(graph, source, _COMPARED[self._task])
@@ -121,7 +124,7 @@ class Candidate:
         for precision, variant in (variants or {}).items():
             graphs[precision] = variant.graph
             references |= {f"{precision}.{name}": array for name, array in variant.references.items()}
-        return write_bundle(repository, facts, graphs, self._weights, references)
+        return write_bundle(repository, facts, graphs, self.weights, references)
 
     def prove(self) -> Parity:
         """How near the graph's answers are to the model's, on the reference images.

@@ -152,6 +152,8 @@ class TrainNode(LifecycleNode):
             self._announce(event)
         elif kind in ("refused", "recovered"):
             self.get_logger().warning(f"step {event['step']}: {event['message']}")
+        elif kind == "observer_failed":
+            self.get_logger().warning(event["message"])
         elif kind == "done":
             self._values["state"] = str(event["state"])
             self.get_logger().info(

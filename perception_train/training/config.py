@@ -74,6 +74,8 @@ class TrainParams(SamplingParams, AugmentParams):
     workers: int = param(0, "threads that prepare batches (0: one for every two cores)", minimum=0, maximum=256)
     cache_mb: int = param(2048, "memory for decoded images (large ones are kept reduced)", minimum=0)
     checkpoint_seconds: float = param(30.0, "time between checkpoints", minimum=1.0)
+    report: bool = param(True, "draw plots and write report.html in the run directory at every validation")
+    tensorboard: bool = param(True, "write event files for TensorBoard in the run directory")
     resume: bool = param(True, "go on from the last checkpoint of the run directory when it has one")
 
     def require_usable(self) -> None:

@@ -29,7 +29,7 @@ from .group import Group, joined_group
 from .initial import begin
 from .meter import Meter
 from .optimize import bf16_is_faster
-from .records import Records
+from .records import BEST_WEIGHTS, Records
 from .samples import write_samples
 from .schedule import Schedule
 from .state import State, parameters
@@ -335,7 +335,8 @@ class Trainer:
             version = None
             self._emit("refused", step=state.step, message=str(error))
         row = dict(step=state.step, seconds=round(state.elapsed, 2), version=version, **result.metrics())
-        self._records.validation(row)
+        if self._records.validation(row, result, self._metric):
+            durable.write_bytes(self._run / BEST_WEIGHTS, candidate.weights)
         kind, per_class = result.per_class
         self._emit("validation", **{kind: per_class}, text=str(result), images=result.images, **row)
         if version is not None:

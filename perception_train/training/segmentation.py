@@ -8,8 +8,9 @@ import numpy as np
 
 from perception_infer.predictor import Predictor
 
-from ..data.augment import IGNORED
 from ..data.coco import CocoDataset
+from ..evaluation.figures import SegmentationFigures
+from ..evaluation.segmentation import SegmentationRecord
 
 _ANY_CLASS = 0.5
 """Every pixel has a class: there is no threshold to be found."""
@@ -17,13 +18,17 @@ _ANY_CLASS = 0.5
 
 @dataclass(frozen=True)
 class SegmentationValidation:
-    """Mean IoU of the classes that occur, IoU per class (background apart), and the share of pixels that are right."""
+    """Mean IoU of the classes that occur, IoU per class (background apart), and the share of pixels that are right.
+
+    ``figures`` is all the rest; None in checkpoints of earlier versions.
+    """
 
     miou: float
     pixel_accuracy: float
     iou: dict[str, float]
     thresholds: tuple[float, ...]
     images: int
+    figures: SegmentationFigures | None = None
 
     def metrics(self) -> dict[str, float]:
         """What a manifest says of a variant."""
@@ -41,29 +46,25 @@ class SegmentationValidation:
 def validate_segmentation(predictor: Predictor, dataset: CocoDataset) -> SegmentationValidation:
     """Run every image of the dataset through the predictor and compare with its mask.
 
-    IoU is that of all images together: true pixels found, of those true or found (Everingham et al. 2010, VOC). The
-    mean is over classes that are there or found; the background is not one of them.
+    IoU is that of all images together. The mean is over classes that are there or found; the background is not one.
 
     Raises:
         UserError: the classes differ, or an image or mask cannot be read.
     """
     dataset.require_classes(predictor.classes, "model")
     dataset.require_masks()
-    count = len(dataset.classes) + 1
-    confusion = np.zeros((count, count), np.int64)
+    record = SegmentationRecord(dataset)
     for index, sample in enumerate(dataset.samples):
-        truth, found = dataset.mask(index), predictor.segment(sample.read()).mask
-        counted = truth != IGNORED
-        pairs = truth[counted].astype(np.int64) * count + found[counted]
-        confusion += np.bincount(pairs, minlength=count * count).reshape(count, count)
-    right, either = np.diag(confusion), confusion.sum(0) + confusion.sum(1) - np.diag(confusion)
+        record.add(index, dataset.mask(index), predictor.segment(sample.read()))
     iou = {
-        name: float(right[i] / either[i]) for i, name in enumerate(dataset.classes, 1) if either[i]
-    }  # fmt: skip
+        name: float(value) for name, value in zip(dataset.classes, record.iou()[1:], strict=True) if np.isfinite(value)
+    }
+    confusion = record.confusion
     return SegmentationValidation(
         miou=float(np.mean(list(iou.values()))) if iou else 0.0,
-        pixel_accuracy=float(right.sum() / max(confusion.sum(), 1)),
+        pixel_accuracy=float(np.diag(confusion).sum() / max(confusion.sum(), 1)),
         iou=iou,
         thresholds=(_ANY_CLASS,) * len(dataset.classes),
         images=len(dataset.samples),
+        figures=record.figures(),
     )

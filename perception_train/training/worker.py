@@ -40,9 +40,10 @@ def main() -> int:
     try:
         params = build(TrainParams, json.loads(sys.stdin.readline())["params"], "the training process")
         # Imported late: torch takes seconds, and wrong parameters are told at once.
+        from ..evaluation.observer import observed
         from .loop import Trainer
 
-        trainer = Trainer(params, emit)
+        trainer = Trainer(params, observed(params, emit))
         threading.Thread(target=_obey, args=(trainer,), daemon=True).start()
         signal.signal(signal.SIGTERM, lambda *_: trainer.stop())
         trainer.fit()

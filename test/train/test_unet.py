@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from engines import engine_outputs
 from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
+from perception_infer.contract.detections import Segmentation
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor
 from perception_train.data.augment import IGNORED, AugmentParams, Labelled, mosaic, random_view
@@ -25,6 +27,7 @@ from perception_train.models.unet import segmentation_losses
 from perception_train.training.config import TrainParams
 from perception_train.training.loop import Trainer
 from perception_train.training.segmentation import SegmentationValidation, validate_segmentation
+from perception_train.training.validation import outcome
 
 UNETS = ("unet_mobilenet", "unet_resnet18", "unet_resnet34", "unet_efficientnet")
 
@@ -124,13 +127,25 @@ def test_iou_by_hand(shapes: Path, tmp_path: Path) -> None:
 
         def segment(self, rgb: np.ndarray) -> Any:
             truth = next(truths)
-            return type("Answer", (), {"mask": np.where(truth == 1, 0, truth).astype(np.uint8)})
+            return Segmentation(np.where(truth == 1, 0, truth).astype(np.uint8), np.full_like(truth, 204))
 
     told = validate_segmentation(Half(), dataset)  # type: ignore[arg-type]
     assert told.iou == {"square": 0.0, "disc": 1.0}
     assert told.miou == 0.5
     every = np.concatenate([dataset.mask(index).ravel() for index in range(len(dataset.samples))])
     assert told.pixel_accuracy == pytest.approx(float((every != 1).mean()))
+    figures = told.figures
+    assert figures is not None
+    # It says everywhere that it is right four times in five.
+    assert figures.calibration.error == pytest.approx(abs(0.8 - told.pixel_accuracy))
+    assert figures.calibration.count[8] == every.size
+    assert [row.name for row in figures.classes] == ["background", "square", "disc"]
+    counts = np.bincount(every, minlength=3).tolist()
+    assert figures.confusion.counts == ((counts[0], 0, 0), (counts[1], 0, 0), (0, 0, counts[2]))
+    assert (figures.classes[1].precision, figures.classes[1].recall) == (None, 0.0)
+    wrong = [float((dataset.mask(index) == 1).mean()) for index in range(len(dataset.samples))]
+    assert [example.index for example in figures.examples] == sorted(range(12), key=lambda index: -wrong[index])
+    assert outcome(dataclasses.asdict(told)) == told
 
 
 def test_a_run_learns_and_its_bundle_answers(shapes: Path, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""What a validation tells beyond its headline figures, and the plots, pages and event files made of it."""
