@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .layers import body, checked, constants, drop_unused, layers, tidied
+from .layers import body, checked, constants, drop_unused, layers, selection, tidied
 
 #: uint8 [1, H, W, 3], letterboxed.
 Image = npt.NDArray[np.uint8]
@@ -124,7 +124,7 @@ class _Halving:
         """Names of the nodes to compute in half."""
         inner = body(self._graph)
         nodes = [node for node in self._graph.node if node.name in inner and self._floats & set(node.output)]
-        single = {node.name for node in nodes if not self._bears_half(node)}
+        single = {node.name for node in nodes if not self._bears_half(node)} | selection(self._graph)
         producer = {name: node.name for node in self._graph.node for name in node.output}
         consumers: dict[str, list[str]] = {}
         for node in nodes:
