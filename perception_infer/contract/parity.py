@@ -102,6 +102,15 @@ def compare_masks(expected: Answers, actual: Answers, tolerance: Tolerance) -> P
     return Parity(len(want), int(np.any(want, axis=(1, 2)).sum()), agreement, 0.0, problem)
 
 
+def compare(
+    task: str, expected: Answers, actual: Answers, tolerance: Tolerance, suppression_iou: float | None = None
+) -> Parity:
+    """`compare_detections`, or `compare_masks` where the task is ``segmentation``."""
+    if task == "segmentation":
+        return compare_masks(expected, actual, tolerance)
+    return compare_detections(expected, actual, tolerance, suppression_iou)
+
+
 class _Side:
     """The detections of one answer, each with its best partner in the other answer of the same image.
 
