@@ -49,7 +49,7 @@ class PrecisionBenchParams:
     architectures: tuple[str, ...] = param(
         ("yolo_n", "ssdlite", "faster_rcnn_mobilenet", "unet_mobilenet"), "architectures to train and export"
     )
-    longer: int = param(2, "times the steps that the tests train for", minimum=1)
+    longer: int = param(1, "times the steps that the tests train for", minimum=1)
     seconds: float = param(2.0, "time for each graph", minimum=0.1)
 
 

@@ -16,7 +16,7 @@ from .figures import median_seconds
 
 #: The toy shapes and the networks that learn them within a minute are the tests'.
 _TESTS = Path(__file__).resolve().parents[1] / "test" / "train"
-_IMAGES = 12
+_BATCHES = 3
 _SCORES = ("map", "miou")
 
 
@@ -36,7 +36,7 @@ class Row:
 
 
 def measure(architectures: tuple[str, ...], longer: int, seconds: float) -> Iterator[Row]:
-    """Train each architecture on a dozen pictures of 128x96, export it in every precision, and time the graphs.
+    """Train each architecture on some pictures of 128x96, export it in every precision, and time the graphs.
 
     Args:
         architectures: names of `perception_train.models.BUILDERS` for which the tests have a recipe.
@@ -49,7 +49,7 @@ def measure(architectures: tuple[str, ...], longer: int, seconds: float) -> Iter
     torch.set_num_threads(1)
     for architecture in architectures:
         with tempfile.TemporaryDirectory() as folder:
-            candidate = memorise(architecture, Path(folder) / "shapes", images=_IMAGES, longer=longer)
+            candidate = memorise(architecture, Path(folder) / "shapes", batches=_BATCHES, longer=longer)
             pictures = [image[None] for image in candidate.references["image"]]
             before = candidate.validate()
             variants = candidate.variants(("fp16", "int8", "int8_cpu"), pictures, validation=before, accept_drop=True)

@@ -137,6 +137,19 @@ def selection(graph: onnx.GraphProto) -> set[str]:
     return found
 
 
+def has_two_stages(data: bytes) -> bool:
+    """Whether layers follow a choice by score (`selection`), as in Faster R-CNN."""
+    graph = tidied(data).graph
+    names = {node.name for node in layers(graph)}
+    chosen: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "TopK" or chosen & set(node.input):
+            if node.name in names:
+                return True
+            chosen |= set(node.output)
+    return False
+
+
 def _replace(field: object, values: list[object]) -> None:
     """Give a repeated field of a message new contents (which may be some of the old)."""
     copies = list(values)

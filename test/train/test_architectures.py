@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec.structs
 import numpy as np
 import onnx
 import pytest
@@ -60,7 +61,11 @@ def test_graphs_answer_as_the_network(known: Known, architecture: str, precision
     graph = candidate.onnx if precision == "fp32" else variants[precision].graph.data
     expected = {name: candidate.references[f"fp32.{name}"] for name in COMPARED[task]}
     found = answers(candidate, graph)
-    parity = compare(task, expected, found, TOLERANCE[precision], candidate.source.suppression.iou)
+    tolerance = TOLERANCE[precision]
+    if precision != "fp32" and architecture.startswith("faster_rcnn"):
+        # Which of many proposals of an object wins is decided by rounding.
+        tolerance = msgspec.structs.replace(tolerance, matched=0.9)
+    parity = compare(task, expected, found, tolerance, candidate.source.suppression.iou)
     assert parity.problem is None
     assert parity.objects >= 3
     if task == "segmentation":

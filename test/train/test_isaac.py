@@ -12,7 +12,7 @@ import pytest
 import torch
 import yaml
 from engines import engine_outputs
-from memorised import memorise
+from memorised import SIDES, memorise
 from shapes import make_dataset
 
 from perception_common.errors import UserError
@@ -32,7 +32,7 @@ def yolo(tmp_path_factory: pytest.TempPathFactory) -> Candidate:
     """A YOLO that has memorised small pictures, with an input of 640x640: objects keep their size in pixels."""
     folder = tmp_path_factory.mktemp("isaac")
     small = memorise("yolo_n", folder / "small")
-    large = CocoDataset.open(make_dataset(folder / "large", 4, seed=7, size=(640, 640)))
+    large = CocoDataset.open(make_dataset(folder / "large", 4, seed=7, size=(640, 640), sides=SIDES))
     source = Source("shapes", "yolo_n", large, large, 640, 640, small.source.suppression)
     return Candidate(small.model, source, 1)
 
