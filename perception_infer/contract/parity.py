@@ -20,8 +20,8 @@ from .manifest import Tolerance
 Answers = Mapping[str, npt.NDArray[Any]]
 #: Detections below this score are left out: their order in the list is decided by rounding.
 MIN_SCORE = 0.05
-#: So are boxes with a shorter side, in network pixels: rounding alone changes all of their area.
-MIN_SIDE = 1.0
+#: So are boxes with a shorter side, in network pixels: rounding moves sides by a twentieth of one.
+MIN_SIDE = 4.0
 #: Detections whose score lies this close to ``MIN_SCORE`` may be on either side of it.
 _EDGE = 2.0
 
