@@ -86,7 +86,14 @@ def traced(graph: nn.Module, example: Tensor, inputs: list[str], outputs: list[s
             output_names=outputs,
         )
     model = onnx.load_from_string(buffer.getvalue())
+    # The exporter loses track of static sizes in long graphs, and readers of the contract ask for numbers.
+    with torch.no_grad():
+        answers = graph(example)
+    for told, answer in zip(model.graph.output, (answers,) if isinstance(answers, Tensor) else answers, strict=True):
+        for dimension, side in zip(told.type.tensor_type.shape.dim, answer.shape, strict=True):
+            dimension.dim_value = int(side)
     onnx.checker.check_model(model, full_check=True)
     if model.ir_version > MAX_IR_VERSION:
         raise RuntimeError(f"the exporter wrote IR version {model.ir_version}, robots read up to {MAX_IR_VERSION}")
-    return buffer.getvalue()
+    data: bytes = model.SerializeToString()
+    return data
