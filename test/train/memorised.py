@@ -47,7 +47,7 @@ def memorise(
         for group in optimizer.param_groups:
             group["lr"] = rate * (0.5 + 0.5 * float(np.cos(np.pi * step / (steps * longer))))
         optimizer.zero_grad()
-        compute_losses(model, shown[step % batches], bf16=False)["total"].backward()
+        compute_losses(model.losses, shown[step % batches], bf16=False)["total"].backward()
         optimizer.step()
     model = with_precise_statistics(model, [batch.input() for batch in shown], bf16=False)
     options = DEFAULT
