@@ -80,7 +80,7 @@ def test_accuracy_stays_within_the_budget(known: Known, architecture: str, preci
     candidate, variants = known(architecture)
     metric = "miou" if candidate.model.task == "segmentation" else "map"
     before = candidate.validate().metrics()[metric]
-    # Ten times what the other networks need would not do for the one of two stages.
+    # After forty steps the network of two stages knows little yet.
     assert before > (0.05 if architecture.startswith("faster_rcnn") else 0.2)
     assert variants[precision].graph.metrics[metric] >= before - DROP
     assert variants[precision].drop == pytest.approx(before - variants[precision].graph.metrics[metric])

@@ -49,7 +49,7 @@ def trained(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> Candidate
     chosen = small_run(shapes, folder, steps=120, validations=1, exports=1)
     trainer = Trainer(TrainParams(**chosen), lambda event: None)
     trainer.fit()
-    return trainer._candidate()
+    return trainer._exporter.candidate()
 
 
 @pytest.fixture(scope="module")
