@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from rich.console import Console
@@ -15,7 +15,7 @@ from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.params import param
 
-from . import contention, data, generate, infer, train
+from . import contention, data, generate, infer, precisions, train
 from .figures import Figure
 
 
@@ -50,6 +50,17 @@ class GenerateBenchParams:
     workers: int = param(2, "workers, and processes of bare rendering", minimum=1)
     seconds: float = param(20.0, "time for each figure", minimum=0.5)
     memory_images: int = param(0, "pictures over which memory is watched; 0 leaves it out", minimum=0)
+
+
+@dataclass(frozen=True)
+class PrecisionBenchParams:
+    """Parameters of the benchmark of precisions."""
+
+    architectures: tuple[str, ...] = param(
+        ("yolo_n", "ssdlite", "faster_rcnn_mobilenet", "unet_mobilenet"), "architectures to train and export"
+    )
+    longer: int = param(1, "times the steps that the tests train for", minimum=1)
+    seconds: float = param(2.0, "time for each graph", minimum=0.1)
 
 
 def _show(title: str, figures: list[Figure]) -> Result:
@@ -103,6 +114,12 @@ def _generate(params: GenerateBenchParams) -> Result:
     return _show(f"generating {params.preset} at {params.width}x{params.height}", figures)
 
 
+def _precisions(params: PrecisionBenchParams) -> Result:
+    rows = list(precisions.measure(params.architectures, params.longer, params.seconds))
+    print(precisions.markdown(rows), file=sys.stderr)
+    return {"rows": [asdict(row) for row in rows]}
+
+
 COMMANDS = (
     Command(
         "generate",
@@ -127,6 +144,12 @@ COMMANDS = (
         "Milliseconds per image: the bare ONNX Runtime session and the predictor around it.",
         BenchParams,
         _infer,
+    ),
+    Command(
+        "precisions",
+        "Accuracy on toy shapes, size, TensorRT build and time of every architecture in every precision.",
+        PrecisionBenchParams,
+        _precisions,
     ),
     Command("contention", "Images per second of training beside a camera process.", BenchParams, _contention),
 )

@@ -12,7 +12,7 @@ from perception_common.errors import UserError
 
 from .backends.base import Backend
 from .backends.select import AUTO, make_backend
-from .contract.parity import Parity, compare_detections, compare_masks
+from .contract.parity import Parity, compare
 from .models import Bundle
 from .predictor import Predictor
 
@@ -70,10 +70,8 @@ def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool]
     if images.dtype != np.uint8 or images.shape[1:] != (size.height, size.width, 3) or not len(images):
         raise UserError(f"the parity images are {images.dtype} {images.shape}", where=where, fix=_REEXPORT)
     actual = _answers(backend, images, size.batch, names, cancelled)
-    if manifest.task == "detection" and manifest.suppression is not None:
-        parity = compare_detections(expected, actual, variant.tolerance, manifest.suppression.iou)
-    else:
-        parity = compare_masks(expected, actual, variant.tolerance)
+    suppression_iou = None if manifest.suppression is None else manifest.suppression.iou
+    parity = compare(manifest.task, expected, actual, variant.tolerance, suppression_iou)
     if parity.problem is not None:
         raise UserError(
             f"{backend.name} {backend.precision} answers otherwise than the trainer: {parity.problem}", where=where

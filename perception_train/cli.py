@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from perception_common import cli
 from perception_common.cli import Command, Result
@@ -18,6 +18,9 @@ from .adaptation.params import AdaptParams
 from .data.importing.params import ImportParams
 from .finetuning.params import FinetuneParams
 from .training.config import TrainParams
+
+if TYPE_CHECKING:
+    from .export.further import Further
 
 
 @dataclass(frozen=True)
@@ -46,11 +49,53 @@ class ExportParams:
     )
     budget: float = param(
         0.01,
-        "mAP that each further precision may lose against fp32; 8-bit graphs keep layers in float for it",
+        "mAP or, of segmenters, mIoU that each further precision may lose; sensitive layers stay in float for it",
         minimum=0.0,
         maximum=1.0,
     )
-    calibration_images: int = param(128, "training images that 8-bit graphs are calibrated with", minimum=1)
+    accept_drop: bool = param(False, "publish a further precision also when it loses more than the budget")
+    calibration: str = param(
+        "",
+        "pictures to calibrate 8-bit graphs with: a folder, a dataset, or a recording (a rosbag2 directory, or a "
+        ".bag of ROS 1); empty for the training images",
+    )
+    calibration_topic: str = param("", "image topic of that recording (empty: the only one)")
+    calibration_images: int = param(128, "of more pictures than these, evenly spaced ones are taken", minimum=1)
+    layout: str = param(
+        "bundle",
+        "bundle: the next version in the model repository; isaac: a graph for Isaac ROS's decoders (YOLO at 640x640, "
+        "U-Net), written into output",
+        choices=("bundle", "isaac"),
+    )
+    output: str = param("", "folder that the isaac layout is written into; it must not exist yet")
+
+    def require_usable(self) -> None:
+        """Check what single ranges cannot.
+
+        Raises:
+            UserError: parameters contradict each other.
+        """
+        isaac = self.layout == "isaac"
+        if isaac != bool(self.output):
+            what = (
+                "no output folder is given" if isaac else "an output folder is given, but a bundle goes to model_root"
+            )
+            raise UserError(what, fix="give --output DIR" if isaac else "give --layout isaac, or leave --output out")
+        if self.calibration_topic and not self.calibration:
+            raise UserError("a topic is given without a recording", fix="give --calibration BAG")
+
+    def further(self) -> Further:
+        """What is asked for beside fp32."""
+        from .export.further import Further
+
+        return Further(
+            self.precisions,
+            self.budget,
+            self.accept_drop,
+            Path(self.calibration) if self.calibration else None,
+            self.calibration_topic,
+            self.calibration_images,
+        )
 
 
 def run(params: TrainParams) -> Result:
@@ -119,7 +164,8 @@ def evaluate(params: EvaluateParams) -> Result:
 
 
 def export(params: ExportParams) -> Result:
-    """Export the averaged weights of a run's checkpoint as the next version of its model."""
+    """Export the averaged weights of a run's checkpoint as the next version of its model, or for Isaac ROS."""
+    params.require_usable()
     from .training import checkpoint
     from .training.loop import Trainer
 
@@ -139,14 +185,20 @@ def export(params: ExportParams) -> Result:
 
     def listen(event: dict[str, Any]) -> None:
         if event["event"] == "variant":
-            variants[event["precision"]] = {key: event[key] for key in ("map", "map50", "map75", "skipped")}
+            variants[event["precision"]] = {k: v for k, v in event.items() if k not in ("event", "precision")}
 
     trainer = Trainer(trained, listen)
-    version, result = trainer.export_checkpoint(params.precisions, params.budget, params.calibration_images)
+    if params.layout == "isaac":
+        files = trainer.export_isaac(Path(params.output), params.precisions)
+        print(f"wrote {trained.model} for Isaac ROS into {params.output}: {', '.join(files.values())}", file=sys.stderr)
+        return {"model": trained.model, "layout": "isaac", "output": params.output, "files": files}
+    version, result = trainer.export_checkpoint(params.further())
     print(f"exported {trained.model} v{version} into {trained.model_root}: {result}", file=sys.stderr)
     for precision, told in variants.items():
         kept = f", {len(told['skipped'])} layers left in float" if told["skipped"] else ""
-        print(f"  {precision:8} mAP50 {told['map50']:.3f}, mAP {told['map']:.3f}{kept}", file=sys.stderr)
+        kept += f" (loses {told['drop']:.4f}, more than the budget)" if told["drop"] > params.budget else ""
+        figures = ", ".join(f"{key} {value:.3f}" for key, value in told.items() if key not in ("drop", "skipped"))
+        print(f"  {precision:8} {figures}{kept}", file=sys.stderr)
     return {"model": trained.model, "version": version, **result.metrics(), "variants": variants}
 
 

@@ -27,6 +27,8 @@ class OnnxRuntimeBackend:
         graph: the ONNX model.
         variant: what the manifest says of it; the graph's tensors must agree.
         threads: threads of one inference; 0 means `default_threads`.
+        optimize: False computes every node for itself, as ONNX defines it: slow, and what other backends are held to.
+            Optimised kernels for 8 bits may saturate.
 
     Raises:
         UserError: the graph cannot be loaded, refers to other files, or has other tensors.
@@ -34,12 +36,12 @@ class OnnxRuntimeBackend:
 
     name = "onnxruntime"
 
-    def __init__(self, graph: bytes | Path, variant: Variant, threads: int = 0) -> None:
+    def __init__(self, graph: bytes | Path, variant: Variant, threads: int = 0, optimize: bool = True) -> None:
         where = graph if isinstance(graph, Path) else variant.file
         data = graph.read_bytes() if isinstance(graph, Path) else graph
         refuse_external_data(data, where)
         self.precision: str = variant.precision
-        self._session: Any = _session(data, threads, where)
+        self._session: Any = _session(data, threads, where, optimize)
         check_tensors("input", variant.inputs, [_tensor(t) for t in self._session.get_inputs()], where)
         check_tensors("output", variant.outputs, [_tensor(t) for t in self._session.get_outputs()], where)
         self._outputs = [tensor.name for tensor in variant.outputs]
@@ -58,8 +60,10 @@ class OnnxRuntimeBackend:
         self._session = None
 
 
-def _session(data: bytes, threads: int, where: object) -> Any:
+def _session(data: bytes, threads: int, where: object, optimize: bool) -> Any:
     options = onnxruntime.SessionOptions()
+    if not optimize:
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
     # Its own log would tell every failure a second time, in several lines; what it raises is told below.

@@ -40,12 +40,14 @@ class Tolerance(_Part, frozen=True):
     """How far a backend's answer may lie from the trainer's on the reference images.
 
     Detections: matched boxes of the same class have at least this IoU and scores that differ by at
-    most ``score``. Segmentation: at least the share ``agreement`` of the pixels has the same class.
+    most ``score``; at least the share ``matched`` of the detections must. Segmentation: at least the share
+    ``agreement`` of the pixels has the same class.
     """
 
     iou: float = 0.99
     score: float = 0.01
     agreement: float = 0.999
+    matched: float = 1.0
 
 
 class Variant(_Part, frozen=True):

@@ -28,8 +28,8 @@ _MAKE_ONE = "make one with `perception-sim generate --output DIR`"
 class Sample(NamedTuple):
     """One image: its file, size in pixels, boxes float32 [N, 4] xyxy pixel edges, labels int64 [N] (0-based).
 
-    ``segments`` tell the pixels of each object, or are empty where none are known. ``occlusion`` float32 [N] is the share
-    of each object that others hide, NaN where the dataset does not say; None where it says so of no object.
+    ``segments`` tell the pixels of each object, or are empty where none are known. ``occlusion`` float32 [N] is the
+    share of each object that others hide, NaN where the dataset does not say; None where it says so of no object.
     """
 
     path: Path

@@ -18,7 +18,7 @@ from perception_common import __version__
 from perception_common.errors import UserError
 from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
 from perception_infer.contract.manifest import Dataset, Input, Suppression
-from perception_infer.contract.parity import Parity, compare_detections, compare_masks
+from perception_infer.contract.parity import Parity, compare
 from perception_infer.models import Bundle
 from perception_infer.predictor import Predictor
 
@@ -27,17 +27,16 @@ from ..data.loader import letterboxed
 from ..data.mixture import TrainingData
 from ..models.network import Network, Task
 from ..models.suppression import DEFAULT
-from ..training.validation import Outcome, Validation, validate
+from ..training.validation import Outcome, validate
+from .budget import BUDGET
 from .bundle import Graph, ModelFacts, Precision, provisional_manifest, write_bundle
 from .graph import inference_graph, to_onnx
 from .precision import Image
-from .variants import BUDGET, Variant, VariantMaker, check_precisions
+from .variants import COMPARED, Variant, VariantMaker, check_precisions
 
 #: Reference images are taken until they hold this many objects (noise or empty pictures would prove nothing).
 PARITY_OBJECTS = 10
 _MAX_PARITY_IMAGES = 32
-_COMPARED: dict[Task, tuple[str, ...]] = {"detection": ("boxes", "scores", "labels"), "segmentation": ("mask",)}
-"""The outputs that parity is proven on, in the graph's order."""
 
 Arrays = dict[str, npt.NDArray[np.generic]]
 
@@ -62,11 +61,12 @@ class Candidate:
     """
 
     def __init__(self, model: Network, source: Source, threads: int = 0) -> None:
-        self._source, self._threads, self._task = source, threads, model.task
+        self.model, self.source = model, source
+        self._threads, self._task = threads, model.task
         self.weights = safetensors.torch.save({name: value.contiguous() for name, value in model.state_dict().items()})
         graph = inference_graph(model.eval(), source.suppression)
         self.onnx = to_onnx(graph, source.width, source.height)
-        self._references = _references(graph, source, _COMPARED[self._task])
+        self.references = _references(graph, source, COMPARED[self._task])
         self._facts = _facts(source, self._task, (0.5,) * len(source.train.classes))
         self.manifest = provisional_manifest(self._facts, {"fp32": Graph(self.onnx, {})})
         self._backend = OnnxRuntimeBackend(self.onnx, self.manifest.variants["fp32"], threads)
@@ -81,14 +81,16 @@ class Candidate:
         images: Sequence[Image],
         budget: float = BUDGET,
         validation: Outcome | None = None,
+        accept_drop: bool = False,
     ) -> dict[Precision, Variant]:
         """The graph in further precisions, each proven and scored on the validation set; for `write`.
 
         Args:
             precisions: names of `GRAPH_FILES`; fp32 is there anyway.
-            images: letterboxed training images uint8 [1, H, W, 3], to calibrate 8 bits with.
-            budget: mAP that each may lose against the float32 graph.
+            images: letterboxed images uint8 [1, H, W, 3], to calibrate with and to find sensitive layers.
+            budget: mAP, or mIoU where it segments, that each may lose against the float32 graph.
             validation: what `validate` gave, when it is known already.
+            accept_drop: take what loses least, if everything loses more than the budget.
 
         Raises:
             UserError: a precision is unknown, loses more than the budget, or does not answer as it should.
@@ -96,20 +98,20 @@ class Candidate:
         chosen = check_precisions(precisions)
         if not chosen:
             return {}
-        before = validation or self.validate()
-        if not isinstance(before, Validation):
-            raise UserError("graphs that segment are exported in fp32 only so far", fix="leave precisions at fp32")
         contract = self.manifest.variants["fp32"]
         maker = VariantMaker(
+            task=self._task,
             fp32_onnx=self.onnx,
             contract=contract,
-            references=self._references,
-            suppression_iou=self._source.suppression.iou,
-            validate=lambda graph: self._detected(OnnxRuntimeBackend(graph, contract, self._threads)),
-            baseline=before.map,
+            references=self.references,
+            suppression_iou=self.source.suppression.iou,
+            validate=lambda graph, optimize: self._validated(
+                OnnxRuntimeBackend(graph, contract, self._threads, optimize)
+            ),
+            baseline=validation or self.validate(),
             threads=self._threads,
         )
-        return {precision: maker.make(precision, images, budget) for precision in chosen}
+        return {precision: maker.make(precision, images, budget, accept_drop) for precision in chosen}
 
     def write(self, repository: Path, validation: Outcome, variants: Mapping[Precision, Variant] | None = None) -> Path:
         """The new bundle's directory, with what `variants` made besides fp32; see `write_bundle`.
@@ -118,9 +120,9 @@ class Candidate:
             UserError: `prove` refuses, or the repository cannot be written.
         """
         self.prove()
-        facts = _facts(self._source, self._task, validation.thresholds)
+        facts = _facts(self.source, self._task, validation.thresholds)
         graphs: dict[Precision, Graph] = {"fp32": Graph(self.onnx, validation.metrics())}
-        references = dict(self._references)
+        references = dict(self.references)
         for precision, variant in (variants or {}).items():
             graphs[precision] = variant.graph
             references |= {f"{precision}.{name}": array for name, array in variant.references.items()}
@@ -132,15 +134,12 @@ class Candidate:
         Raises:
             UserError: they differ beyond the tolerance, or the model finds nothing that could be compared.
         """
-        images = self._references["image"]
+        images = self.references["image"]
         answers = [self._backend.run(np.asarray(image[None], np.uint8)) for image in images]
-        actual = {name: np.concatenate([answer[name] for answer in answers]) for name in _COMPARED[self._task]}
-        expected = {name: self._references[f"fp32.{name}"] for name in actual}
+        actual = {name: np.concatenate([answer[name] for answer in answers]) for name in COMPARED[self._task]}
+        expected = {name: self.references[f"fp32.{name}"] for name in actual}
         tolerance = self.manifest.variants["fp32"].tolerance
-        if self._task == "segmentation":
-            parity = compare_masks(expected, actual, tolerance)
-        else:
-            parity = compare_detections(expected, actual, tolerance, self._source.suppression.iou)
+        parity = compare(self._task, expected, actual, tolerance, self.source.suppression.iou)
         if parity.problem is not None:
             raise UserError(
                 f"the exported graph does not answer as the model does: {parity.problem}", fix="nothing was published"
@@ -151,14 +150,9 @@ class Candidate:
             )
         return parity
 
-    def _detected(self, backend: OnnxRuntimeBackend) -> Validation:
-        told = self._validated(backend)
-        assert isinstance(told, Validation)
-        return told
-
     def _validated(self, backend: OnnxRuntimeBackend) -> Outcome:
         bundle = Bundle(Path("not-yet-written"), self.manifest)
-        return validate(Predictor(bundle, backend, threshold=0.0), self._source.validation)
+        return validate(Predictor(bundle, backend, threshold=0.0), self.source.validation)
 
 
 def _references(graph: torch.nn.Module, source: Source, compared: tuple[str, ...]) -> Arrays:

@@ -55,8 +55,21 @@ def inference_graph(model: Network, options: Suppression | None) -> nn.Module:
 
 
 def to_onnx(graph: nn.Module, width: int, height: int, batch: int = 1) -> bytes:
-    """The graph as a checked ONNX model of static shape, opset 17, loadable by ONNX Runtime 1.23 and later."""
+    """The graph of a bundle as an ONNX model; see `traced`."""
     image = torch.zeros(batch, height, width, 3, dtype=torch.uint8)
+    segments = isinstance(graph, SegmentationGraph)
+    return traced(graph, image, ["image"], ["mask", "confidence"] if segments else ["boxes", "scores", "labels"])
+
+
+def traced(graph: nn.Module, example: Tensor, inputs: list[str], outputs: list[str]) -> bytes:
+    """A module as a checked ONNX model of static shape, opset 17, loadable by ONNX Runtime 1.23 and later.
+
+    Args:
+        graph: takes one tensor.
+        example: of the shape and type that the model is for.
+        inputs: the input's name.
+        outputs: names of the outputs.
+    """
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         # Sizes become constants here on purpose, and the exporter that writes opset 17 calls itself legacy.
@@ -65,17 +78,22 @@ def to_onnx(graph: nn.Module, width: int, height: int, batch: int = 1) -> bytes:
         warnings.simplefilter("ignore", UserWarning)
         torch.onnx.export(
             graph.eval(),
-            (image,),
+            (example,),
             buffer,
             dynamo=False,
             opset_version=OPSET,
-            input_names=["image"],
-            output_names=["mask", "confidence"]
-            if isinstance(graph, SegmentationGraph)
-            else ["boxes", "scores", "labels"],
+            input_names=inputs,
+            output_names=outputs,
         )
     model = onnx.load_from_string(buffer.getvalue())
+    # The exporter loses track of static sizes in long graphs, and readers of the contract ask for numbers.
+    with torch.no_grad():
+        answers = graph(example)
+    for told, answer in zip(model.graph.output, (answers,) if isinstance(answers, Tensor) else answers, strict=True):
+        for dimension, side in zip(told.type.tensor_type.shape.dim, answer.shape, strict=True):
+            dimension.dim_value = int(side)
     onnx.checker.check_model(model, full_check=True)
     if model.ir_version > MAX_IR_VERSION:
         raise RuntimeError(f"the exporter wrote IR version {model.ir_version}, robots read up to {MAX_IR_VERSION}")
-    return buffer.getvalue()
+    data: bytes = model.SerializeToString()
+    return data

@@ -116,6 +116,40 @@ def body(graph: onnx.GraphProto) -> set[str]:
     return before & after
 
 
+def selection(graph: onnx.GraphProto) -> set[str]:
+    """Names of the nodes that choose by score between layers, as the proposals of a two-stage detector do.
+
+    They are all nodes that a TopK leads to before the next layer (coordinates, suppression, sampling of regions), and
+    what leads to one of them from the last layer before.
+    """
+    names = {node.name for node in layers(graph)}
+    made: set[str] = set()
+    found: set[str] = set()
+    for node in graph.node:
+        if node.name not in names and (node.op_type == "TopK" or made & set(node.input)):
+            found.add(node.name)
+            made |= set(node.output) - {""}
+    wanted: set[str] = set()
+    for node in reversed(graph.node):
+        if node.name not in names and (node.name in found or wanted & set(node.output)):
+            found.add(node.name)
+            wanted |= set(node.input) - {""}
+    return found
+
+
+def has_two_stages(data: bytes) -> bool:
+    """Whether layers follow a choice by score (`selection`), as in Faster R-CNN."""
+    graph = tidied(data).graph
+    names = {node.name for node in layers(graph)}
+    chosen: set[str] = set()
+    for node in graph.node:
+        if node.op_type == "TopK" or chosen & set(node.input):
+            if node.name in names:
+                return True
+            chosen |= set(node.output)
+    return False
+
+
 def _replace(field: object, values: list[object]) -> None:
     """Give a repeated field of a message new contents (which may be some of the old)."""
     copies = list(values)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from .layers import body, checked, constants, drop_unused, layers, tidied
+from .layers import body, checked, constants, drop_unused, layers, selection, tidied
 
 #: uint8 [1, H, W, 3], letterboxed.
 Image = npt.NDArray[np.uint8]
@@ -42,7 +42,7 @@ _HALF = frozenset(
 _UNTOUCHED = {"Resize": 1}
 
 
-def to_fp16(fp32_onnx: bytes) -> bytes:
+def to_fp16(fp32_onnx: bytes, skip: Collection[str] = ()) -> bytes:
     """The graph with weights and computation of its body in half floats.
 
     Operations of the body that half floats would spoil (see ``_HALF``; also squares and what stands between two
@@ -51,20 +51,30 @@ def to_fp16(fp32_onnx: bytes) -> bytes:
 
     Args:
         fp32_onnx: a float32 model of opset 17, without subgraphs.
+        skip: names of layers that stay float32.
 
     Raises:
         UserError: the graph has no layer.
+        ValueError: ``skip`` names no layer of the graph.
         onnx.checker.ValidationError, onnx.shape_inference.InferenceError: the graph is not valid.
     """
     model = tidied(fp32_onnx)
-    _Halving(model).apply()
+    _require_layers(skip, [node.name for node in layers(model.graph)])
+    _Halving(model, frozenset(skip)).apply()
     return checked(model)
+
+
+def _require_layers(skip: Collection[str], names: Collection[str]) -> None:
+    unknown = set(skip) - set(names)
+    if unknown:
+        raise ValueError(f"no layers of this graph: {sorted(unknown)}")
 
 
 class _Halving:
     """One rewriting of a graph: a float tensor ``x`` may exist as ``x`` (float32) and as ``x.half``."""
 
-    def __init__(self, model: onnx.ModelProto) -> None:
+    def __init__(self, model: onnx.ModelProto, skip: frozenset[str]) -> None:
+        self._skip = skip
         self._graph = model.graph
         self._floats = _float_tensors(model)
         self._constants = constants(model.graph)
@@ -124,7 +134,7 @@ class _Halving:
         """Names of the nodes to compute in half."""
         inner = body(self._graph)
         nodes = [node for node in self._graph.node if node.name in inner and self._floats & set(node.output)]
-        single = {node.name for node in nodes if not self._bears_half(node)}
+        single = {node.name for node in nodes if not self._bears_half(node)} | selection(self._graph) | self._skip
         producer = {name: node.name for node in self._graph.node for name in node.output}
         consumers: dict[str, list[str]] = {}
         for node in nodes:
@@ -182,9 +192,7 @@ def to_int8(fp32_onnx: bytes, images: Iterable[Image], symmetric: bool, skip: Co
 
     model = tidied(fp32_onnx)
     names = [node.name for node in layers(model.graph, QUANTISED)]
-    unknown = set(skip) - set(names)
-    if unknown:
-        raise ValueError(f"no layers of this graph: {sorted(unknown)}")
+    _require_layers(skip, names)
     chosen = [name for name in names if name not in set(skip)]
     reader = _Reader(images)
     if not chosen or not reader.filled:

@@ -1,33 +1,25 @@
-"""Which layers may be quantised: the loss of accuracy is measured, and the layers that suffer most stay in float."""
+"""Which layers bear a lower precision: how much each suffers is measured, and the worst stay in float.
+
+The measures need no labels; what counts in the end is the score on the validation set (`budget`).
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import onnx
 import onnxruntime
 from onnx import TensorProto, helper
 
-from perception_common.errors import UserError
-
+from .budget import Budget, Lowered, lowered_within
 from .layers import layers, tidied
-from .precision import QUANTISED, Image, to_int8
+from .precision import QUANTISED, Image, to_fp16, to_int8
 
-#: Shares of the layers that are left in float, one after the other, until the accuracy holds.
-SHARES = (0.0, 0.05, 0.1, 0.2, 0.4)
 _RANKING_IMAGES = 16
-
-
-@dataclass(frozen=True)
-class Quantised:
-    """A quantised graph, the layers left in float (worst first), its score and that of the float32 graph."""
-
-    graph: bytes
-    skipped: tuple[str, ...]
-    score: float
-    baseline: float
 
 
 def quantised_within(
@@ -35,45 +27,106 @@ def quantised_within(
     images: Sequence[Image],
     symmetric: bool,
     score: Callable[[bytes], float],
-    budget: float = 0.01,
-    baseline: float | None = None,
-) -> Quantised:
-    """The graph with as many quantised layers as the accuracy allows, of those that `SHARES` lists.
+    baseline: float,
+    budget: Budget | None = None,
+) -> Lowered:
+    """The graph with as many quantised layers as the accuracy allows.
 
     Args:
         fp32_onnx: the float32 graph.
         images: uint8 [1, H, W, 3] each; all calibrate, the first ones also rank the layers.
         symmetric: see `to_int8`.
         score: accuracy of a graph, such as mAP on the validation set; higher is better.
-        budget: by how much the score may be below that of the float32 graph.
-        baseline: that score, when it is known already.
+        baseline: that of the float32 graph.
+        budget: what may be lost.
 
     Raises:
         UserError: the loss is larger than the budget even with the largest share left in float.
     """
-    reference = score(fp32_onnx) if baseline is None else baseline
-    names = [node.name for node in layers(tidied(fp32_onnx).graph, QUANTISED)]
-    ranking: list[str] = []
-    graph, reached, skipped, tried = b"", -math.inf, (), []
-    for share in SHARES:
-        count = math.ceil(share * len(names))
-        if count == len(names) or count in tried:
-            continue
-        tried.append(count)
-        if count and not ranking:
-            ranking = sensitive_layers(fp32_onnx, graph, images[:_RANKING_IMAGES])
-        skipped = tuple(ranking[:count])
-        graph_now = to_int8(fp32_onnx, images, symmetric, skipped)
-        graph = graph or graph_now
-        reached = score(graph_now)
-        # `not` lets a score that is no number count as too low.
-        if not reached < reference - budget and not math.isnan(reached):
-            return Quantised(graph_now, skipped, reached, reference)
-    raise UserError(
-        f"8 bits cost too much accuracy: {reached:.4f} instead of {reference:.4f} with {len(skipped)} of {len(names)} "
-        f"layers left in float, a loss of {budget:g} is allowed",
-        fix="allow a larger budget, calibrate with more images, or export without this precision",
+    return lowered_within(
+        "8 bits",
+        [node.name for node in layers(tidied(fp32_onnx).graph, QUANTISED)],
+        lambda skip: to_int8(fp32_onnx, images, symmetric, skip),
+        lambda graph: sensitive_layers(fp32_onnx, graph, images[:_RANKING_IMAGES]),
+        score,
+        baseline,
+        budget or Budget(),
     )
+
+
+def halved_within(
+    fp32_onnx: bytes,
+    images: Sequence[Image],
+    score: Callable[[bytes], float],
+    baseline: float,
+    budget: Budget | None = None,
+) -> Lowered:
+    """The graph with as many layers in half floats as the accuracy allows; see `quantised_within`.
+
+    Layers that overflow on the images stay in float whatever the score says: ONNX Runtime on a CPU computes half
+    floats in float32 and rounds some of them only, so that its score does not show what a GPU would answer.
+    """
+    errors = half_errors(fp32_onnx, to_fp16(fp32_onnx), images[:_RANKING_IMAGES])
+    overflowing = {name for name, error in errors.items() if error == math.inf}
+    ranking = sorted(errors.keys() - overflowing, key=lambda name: -errors[name])
+    made = lowered_within(
+        "half floats",
+        ranking,
+        lambda skip: to_fp16(fp32_onnx, overflowing.union(skip)),
+        lambda graph: ranking,
+        score,
+        baseline,
+        budget or Budget(),
+    )
+    return replace(made, skipped=(*(name for name in errors if name in overflowing), *made.skipped))
+
+
+def half_errors(fp32_onnx: bytes, fp16_onnx: bytes, images: Sequence[Image]) -> dict[str, float]:
+    """How far the output of each layer is from that of the float32 graph, by name, in the graph's order.
+
+    The error is the mean square of the difference over the mean square of the output, infinite where a value
+    overflows. Errors of earlier layers count.
+
+    Args:
+        fp32_onnx: the float32 graph.
+        fp16_onnx: what `to_fp16` made of it.
+        images: uint8 [1, H, W, 3] each.
+    """
+    single, half = tidied(fp32_onnx), onnx.load_from_string(fp16_onnx)
+    names = [node.name for node in layers(single.graph)]
+    runs = [_layer_outputs(model, names) for model in (single, half)]
+    error = dict.fromkeys(names, 0.0)
+    for image in images:
+        for name, want, have in zip(names, *(run(image) for run in runs), strict=True):
+            wanted = want.astype(np.float64)
+            with np.errstate(invalid="ignore", over="ignore"):
+                noise = float(np.square(wanted - have.astype(np.float64)).mean())
+            error[name] += noise / max(float(np.square(wanted).mean()), 1e-12) if math.isfinite(noise) else math.inf
+    return error
+
+
+def _layer_outputs(model: onnx.ModelProto, names: Sequence[str]) -> Callable[[Image], list[npt.NDArray[np.generic]]]:
+    """A function that gives the outputs of these layers for an image."""
+    by_name = {node.name: node for node in model.graph.node}
+    wanted = [by_name[name].output[0] for name in names]
+    del model.graph.output[:]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted)
+    session = plain_session(model.SerializeToString())
+
+    def run(image: Image) -> list[npt.NDArray[np.generic]]:
+        found: list[npt.NDArray[np.generic]] = session.run(wanted, {"image": image})
+        return found
+
+    return run
+
+
+def plain_session(graph: bytes) -> onnxruntime.InferenceSession:
+    """A session that computes every node for itself: optimisers would merge what is to be compared."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
 def sensitive_layers(fp32_onnx: bytes, int8_onnx: bytes, images: Sequence[Image]) -> list[str]:
@@ -89,12 +142,7 @@ def sensitive_layers(fp32_onnx: bytes, int8_onnx: bytes, images: Sequence[Image]
         images: uint8 [1, H, W, 3] each.
     """
     probe, names = _probe(tidied(fp32_onnx), onnx.load_from_string(int8_onnx))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4
-    # Optimisers would merge what is to be compared.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads = 1
-    session = onnxruntime.InferenceSession(probe.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = plain_session(probe.SerializeToString())
     noise, signal = dict.fromkeys(names, 0.0), dict.fromkeys(names, 0.0)
     for image in images:
         values = session.run(None, {"image": image})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from ..data.loader import letterboxed
 from ..data.mixture import Mixture
 from ..export.bundle import Precision
 from ..export.candidate import Candidate, Source
-from ..export.variants import Variant, calibration_images
+from ..export.further import Further
+from ..export.variants import Variant
 from ..models.network import Detector
 from ..models.suppression import DEFAULT
 from .config import TrainParams
@@ -65,20 +66,18 @@ class Exporter:
         self._emit("export", **self.announcement(version), **result.metrics())
         return version
 
-    def publish_in(self, precisions: Sequence[str], budget: float, calibration: int) -> tuple[int, Outcome]:
-        """Version and metrics of the present weights, in further precisions too; see `Candidate.variants`.
+    def publish_in(self, further: Further) -> tuple[int, Outcome]:
+        """Version and metrics of the present weights, in further precisions too.
 
         Raises:
             UserError: it is, in any of the precisions, not fit to be published.
         """
         candidate = self.candidate()
         result = candidate.validate()
-        network = (self._params.width, self._params.height)
-        quantised = any(name.startswith("int8") for name in precisions)
-        images = list(calibration_images(self._train, network, calibration if quantised else 0))
-        variants = candidate.variants(precisions, images, budget, result)
+        variants = further.variants(candidate, result)
         for precision, variant in variants.items():
-            self._emit("variant", precision=precision, skipped=list(variant.skipped), **variant.graph.metrics)
+            told = dict(skipped=list(variant.skipped), drop=variant.drop, **variant.graph.metrics)
+            self._emit("variant", precision=precision, **told)
         return self.publish(candidate, result, variants), result
 
     def announcement(self, version: int) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from perception_common.errors import UserError
 from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader
 from ..data.mixture import Mixture
-from ..export.variants import BUDGET
+from ..export.further import Further
+from ..export.isaac import write_isaac
 from ..models import build_model
 from ..models.network import Network, Task
 from . import checkpoint
@@ -106,23 +107,21 @@ class Trainer:
             self._loop()
             return self._finish()
 
-    def export_checkpoint(
-        self, precisions: Sequence[str] = ("fp32",), budget: float = BUDGET, calibration: int = 128
-    ) -> tuple[int, Outcome]:
-        """Export the run's last checkpoint without training; its new version and metrics.
-
-        ``precisions``, ``budget`` and the number of training images to calibrate with: see `Candidate.variants`.
+    def export_checkpoint(self, further: Further | None = None) -> tuple[int, Outcome]:
+        """Export the run's last checkpoint without training, in further precisions too; its new version and metrics.
 
         Raises:
             UserError: the run has no checkpoint, or its model, in any of the precisions, is not fit to be published.
         """
         with self._joined():
-            self._set_up()
-            if self._state.step == 0:
-                raise UserError(
-                    "the run has no checkpoint", where=self._run, fix="train first, with `perception-train run`"
-                )
-            return self._exporter.publish_in(precisions, budget, calibration)
+            self._set_up_trained()
+            return self._exporter.publish_in(further or Further())
+
+    def export_isaac(self, folder: Path, precisions: Sequence[str]) -> dict[str, str]:
+        """Write the run's last checkpoint for Isaac ROS; see `write_isaac`."""
+        with self._joined():
+            self._set_up_trained()
+            return write_isaac(self._exporter.candidate(), folder, precisions)
 
     @contextmanager
     def _joined(self) -> Iterator[Group]:
@@ -141,6 +140,13 @@ class Trainer:
                 lock.release()
 
     # -- set up -----------------------------------------------------------------------------------
+
+    def _set_up_trained(self) -> None:
+        self._set_up()
+        if self._state.step == 0:
+            raise UserError(
+                "the run has no checkpoint", where=self._run, fix="train first, with `perception-train run`"
+            )
 
     def _set_up(self) -> None:
         p, classes = self.params, self._train.classes

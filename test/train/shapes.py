@@ -15,9 +15,17 @@ CLASSES = ("square", "disc")
 
 
 def make_dataset(
-    root: Path, images: int, seed: int, size: tuple[int, int] = (96, 64), classes: tuple[str, ...] = CLASSES
+    root: Path,
+    images: int,
+    seed: int,
+    size: tuple[int, int] = (96, 64),
+    classes: tuple[str, ...] = CLASSES,
+    sides: tuple[int, int] = (14, 28),
 ) -> Path:
-    """Write ``images`` pictures of ``size`` (width, height), each with one to three shapes, or none in every sixth."""
+    """Write ``images`` pictures of ``size`` (width, height), each with one to three shapes, or none in every sixth.
+
+    Shapes have a side from the first of ``sides`` to just below the second, in pixels.
+    """
     rng = np.random.default_rng(seed)
     width, height = size
     for folder in ("images", "masks"):
@@ -27,7 +35,7 @@ def make_dataset(
     for image_id in range(1, images + 1):
         picture, mask = rng.integers(0, 60, (height, width, 3), dtype=np.uint8), np.zeros((height, width), np.uint8)
         for _ in range(0 if image_id % 6 == 0 else int(rng.integers(1, 4))):
-            side = int(rng.integers(14, 28))
+            side = int(rng.integers(*sides))
             x, y = int(rng.integers(0, width - side)), int(rng.integers(0, height - side))
             kind = int(rng.integers(0, 2))
             colour = rng.integers(140, 256, 3).tolist()

@@ -42,7 +42,7 @@ def test_parity_is_proven_on_objects(candidate: Candidate) -> None:
 
 
 def test_parity_refuses_another_answer(candidate: Candidate) -> None:
-    expected = {name: candidate._references[f"fp32.{name}"] for name in ("boxes", "scores", "labels")}
+    expected = {name: candidate.references[f"fp32.{name}"] for name in ("boxes", "scores", "labels")}
     moved = expected | {"boxes": expected["boxes"] + np.float32(2.0)}
     tolerance = candidate.manifest.variants["fp32"].tolerance
     assert "boxes" in str(compare_detections(expected, moved, tolerance).problem)
@@ -57,7 +57,7 @@ def test_a_graph_that_differs_is_not_published(
     other = build_model("yolo_n", 2).eval()
     for head in other.class_heads:
         torch.nn.init.constant_(head[-1].bias, 0.5)
-    source: Source = candidate._source
+    source: Source = candidate.source
     wrong = Candidate(other, source)
     with pytest.raises(UserError, match="does not answer as the model does"):
         wrong.write(tmp_path / "models", candidate.validate())
