@@ -112,7 +112,7 @@ class AdaptedCandidate(Candidate):
             software={**facts.software, **self._adaptation.provenance()},
         )
         metrics = {} if scores is None else scores.metrics()
-        return write_bundle(repository, facts, {"fp32": Graph(self.onnx, metrics)}, self._weights, self.references)
+        return write_bundle(repository, facts, {"fp32": Graph(self.onnx, metrics)}, self.weights, self.references)
 
 
 def _telling(pictures: CocoDataset, found: Sequence[int]) -> tuple[Sample, ...]:

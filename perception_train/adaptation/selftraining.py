@@ -33,6 +33,8 @@ from .teacher import Teacher, joined, picked, strong_views, weak_view
 _CACHE_BYTES = 512 << 20
 #: Updates after which an average no longer hurries: the teacher starts as what was trained.
 _SETTLED = 1_000_000
+#: Validations in a row that are worse than the model before, after which nothing good is expected any more.
+_TRUSTED = 2
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Course:
         steps: that were taken.
         scores: of the model before, and of the teacher at each validation.
         labels: objects that the teacher has told of, per picture shown.
-        worsened: whether it ended early, because the teacher was worse than the model before.
+        worsened: whether it ended early, because the teacher was worse than the model before again and again.
     """
 
     model: Detector | None = None
@@ -141,7 +143,8 @@ def self_trained(
             course.scores.append(score(average.model))
             if course.scores[-1] > max(best, course.scores[0]):
                 best, course.model = course.scores[-1], copy.deepcopy(average.model)
-            if course.scores[-1] < course.scores[0]:
+            # Labels of the first steps are poor ones, and the best is kept anyway: one bad validation ends nothing.
+            if len(course.scores) > _TRUSTED and max(course.scores[-_TRUSTED:]) < course.scores[0]:
                 course.worsened = True
                 break
     course.labels = objects / max(1, shown)

@@ -58,6 +58,8 @@ BUILDERS: dict[str, Callable[[int], Network]] = {
     "yolo_s": _yolo("s"),
     "yolo_s_ibn": _yolo("s_ibn"),
     "yolo_s_std": _yolo("s_std"),
+    "yolo_m": _yolo("m"),
+    "yolo_l": _yolo("l"),
     "ssdlite": _ssd("ssdlite"),
     "ssd300": _ssd("ssd300"),
     "faster_rcnn_mobilenet": _faster_rcnn("mobilenet"),

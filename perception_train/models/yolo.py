@@ -46,6 +46,8 @@ class Size:
 _SIZES = {
     "n": Size((16, 32, 64, 128, 256), (1, 1, 1, 1), 1, 48, 48),
     "s": Size((32, 64, 128, 256, 512), (1, 1, 1, 1), 1, 48, 64),
+    "m": Size((48, 96, 192, 384, 576), (2, 2, 2, 2), 2, 64, 128),
+    "l": Size((64, 128, 256, 512, 512), (2, 2, 2, 2), 2, 64, 128),
 }
 #: Every size as it is, and with each of the two normalisations.
 SIZES = (
