@@ -6,7 +6,7 @@ DEMO ?= full
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-finetune bench-sim2real config pins clean
+.PHONY: help setup demo test lint bench bench-train bench-finetune bench-sim2real config pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ bench: setup ## the benchmarks: ratios against peers measured in the same run
 
 bench-sim2real: setup ## train on synthetic pictures alone, score on photographs (an hour); ARGS='--world cones_and_balls'
 	@$(VENV) -m bench.sim2real run $(ARGS)
+
+bench-train: setup ## our trainer beside Ultralytics' on the same data; ARGS='--dataset … --validation … --yolo OTHER/bin/yolo'
+	@$(VENV) -m bench.peers $(ARGS)
 
 bench-finetune: setup ## fine-tune on 9 photographs against training on these alone (45 minutes on 2 cores)
 	@$(VENV) -m bench.finetune $(ARGS)

@@ -57,7 +57,7 @@ class FinetuneBenchParams:
     train: int = param(9, "photographs to train on; the others are scored on", minimum=1)
     splits: int = param(3, "random divisions of the photographs", minimum=1)
     seeds: int = param(3, "runs of each division", minimum=1)
-    steps: int = param(250, "steps of each fine-tuning and of each training on real photographs alone", minimum=1)
+    steps: int = param(200, "steps of each fine-tuning and of each training on real photographs alone", minimum=1)
     counts: tuple[int, ...] = param((0, 3, 6), "smaller numbers of photographs, of the first division's curve")
     jobs: int = param(2, "runs at the same time, of one thread each", minimum=1, maximum=64)
     seed: int = param(1, "first seed of world, divisions and runs", minimum=0)
