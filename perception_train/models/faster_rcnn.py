@@ -1,9 +1,11 @@
 """Faster R-CNN over a feature pyramid, on torchvision's backbones, losses and samplers, trained from scratch.
 
 Ren et al. 2015 for the two stages, Lin et al. 2017 (FPN) for the pyramid, He et al. 2017 for RoIAlign. Two plans:
-``fasterrcnn_mobilenet_v3_large_320_fpn`` (Howard et al. 2019) and ``fasterrcnn_resnet50_fpn_v2`` (Li et al. 2021),
-the latter with group normalisation (Wu and He 2018) in the box head. Against torchvision's, both have a box head of
-256 instead of 1,024 units, and train on 64 instead of 512 regions per image: a fifth of the cost on a CPU.
+a MobileNet V3 (Howard et al. 2019) for small inputs, and ``fasterrcnn_resnet50_fpn_v2`` (Li et al. 2021) with group
+normalisation (Wu and He 2018) in the box head. Against torchvision's, both have a box head of 256 instead of 1,024
+units, and train on 64 instead of 512 regions per image: a fifth of the cost on a CPU. The MobileNet's pyramid has
+strides 8, 16 and 32 and 128 channels, where that of ``fasterrcnn_mobilenet_v3_large_320_fpn`` has stride 32 twice and
+256: without coarse ImageNet features to start from, objects of 25 to 60 pixels were not learned there.
 
 Training runs torchvision's modules as they are. Inference runs the same layers on static shapes
 (`perception_train.models.proposals`, `perception_train.models.roi`) and finds what torchvision's inference would with
@@ -20,9 +22,9 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import resnet50
+from torchvision.models import mobilenet_v3_large, resnet50
 from torchvision.models.detection.anchor_utils import AnchorGenerator
-from torchvision.models.detection.backbone_utils import BackboneWithFPN, mobilenet_backbone
+from torchvision.models.detection.backbone_utils import BackboneWithFPN
 from torchvision.models.detection.faster_rcnn import FastRCNNConvFCHead, FastRCNNPredictor, TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads
@@ -35,8 +37,8 @@ from .network import ClassRows, Detector, autocast
 from .proposals import Proposals, clip, decode_boxes, large, propose
 from .roi import BINS, SAMPLES, sample_regions
 
-#: Channels of the pyramid and units of the box head.
-PYRAMID_CHANNELS, HEAD_UNITS = 256, 256
+#: Units of the box head.
+HEAD_UNITS = 256
 #: Candidates per level in training, sampled anchors per image, sampled regions per image.
 TRAIN_CANDIDATES, TRAIN_ANCHORS, TRAIN_REGIONS = 600, 256, 64
 #: What the box head's deltas are multiplied by, so that they vary about as much as logits do.
@@ -51,10 +53,14 @@ _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 @dataclass(frozen=True)
 class Plan:
-    """What makes an architecture: its layers, and the sides of its anchors in network pixels, level by level."""
+    """What makes an architecture: its layers, and the sides of its anchors in network pixels, level by level.
 
-    backbone: Callable[[], BackboneWithFPN]
-    box_head: Callable[[], nn.Module]
+    ``backbone`` and ``box_head`` are told the channels of the pyramid.
+    """
+
+    backbone: Callable[[int], BackboneWithFPN]
+    box_head: Callable[[int], nn.Module]
+    channels: int
     anchor_sizes: tuple[tuple[int, ...], ...]
     rpn_depth: int
 
@@ -87,12 +93,12 @@ class FasterRcnn(Detector):
     def __init__(self, classes: int, plan: Plan, proposals: Proposals | None = None) -> None:
         super().__init__(classes)
         self.proposals = proposals if proposals is not None else Proposals()
-        self.backbone = plan.backbone()
+        self.backbone = plan.backbone(plan.channels)
         anchors = AnchorGenerator(plan.anchor_sizes, (_RATIOS,) * len(plan.anchor_sizes))
         slots = self.proposals.slots
         self.rpn = RegionProposalNetwork(
             anchors,
-            _ProposalHead(PYRAMID_CHANNELS, anchors.num_anchors_per_location()[0], plan.rpn_depth),
+            _ProposalHead(plan.channels, anchors.num_anchors_per_location()[0], plan.rpn_depth),
             fg_iou_thresh=0.7,
             bg_iou_thresh=0.3,
             batch_size_per_image=TRAIN_ANCHORS,
@@ -104,7 +110,7 @@ class FasterRcnn(Detector):
         levels = [str(level) for level in range(len(plan.anchor_sizes) - 1)]
         self.roi_heads = RoIHeads(
             MultiScaleRoIAlign(levels, BINS, SAMPLES),
-            plan.box_head(),
+            plan.box_head(plan.channels),
             _Predictor(HEAD_UNITS, 1 + classes),
             fg_iou_thresh=0.5,
             bg_iou_thresh=0.5,
@@ -202,19 +208,24 @@ def _truth(targets: Targets) -> list[dict[str, Tensor]]:
     ]
 
 
-def _mobilenet() -> BackboneWithFPN:
-    return mobilenet_backbone(
-        backbone_name="mobilenet_v3_large", weights=None, fpn=True, norm_layer=nn.BatchNorm2d, trainable_layers=6
+def _mobilenet(channels: int) -> BackboneWithFPN:
+    layers = mobilenet_v3_large(weights=None).features
+    # The last layers of strides 8, 16 and 32.
+    outputs = {"6": "0", "12": "1", "16": "2"}
+    widths = [40, 112, 960]
+    return BackboneWithFPN(
+        layers, outputs, widths, channels, extra_blocks=LastLevelMaxPool(), norm_layer=nn.BatchNorm2d
     )
 
 
-def _resnet50() -> BackboneWithFPN:
+def _resnet50(channels: int) -> BackboneWithFPN:
     levels = {f"layer{stage}": str(stage - 1) for stage in (1, 2, 3, 4)}
+    widths = [256, 512, 1024, 2048]
     return BackboneWithFPN(
         resnet50(weights=None),
         levels,
-        [256, 512, 1024, 2048],
-        PYRAMID_CHANNELS,
+        widths,
+        channels,
         extra_blocks=LastLevelMaxPool(),
         norm_layer=nn.BatchNorm2d,
     )
@@ -224,18 +235,25 @@ def _group_norm(channels: int) -> nn.GroupNorm:
     return nn.GroupNorm(32, channels)
 
 
-def _mlp_head() -> nn.Module:
-    return TwoMLPHead(PYRAMID_CHANNELS * BINS**2, HEAD_UNITS)
+def _mlp_head(channels: int) -> nn.Module:
+    return TwoMLPHead(channels * BINS**2, HEAD_UNITS)
 
 
-def _conv_head() -> nn.Module:
+def _conv_head(channels: int) -> nn.Module:
     # Regions are no sample of a batch's statistics: those of one image, sampled by class, lie on each other.
-    size = (PYRAMID_CHANNELS, BINS, BINS)
-    return FastRCNNConvFCHead(size, [PYRAMID_CHANNELS] * 4, [HEAD_UNITS], norm_layer=_group_norm)
+    size = (channels, BINS, BINS)
+    return FastRCNNConvFCHead(size, [channels] * 4, [HEAD_UNITS], norm_layer=_group_norm)
 
 
+_OCTAVES = (1.0, 2.0**0.5)
 PLANS = {
-    # Both of the MobileNet's levels have stride 32: every level needs anchors of all sizes.
-    "mobilenet": Plan(_mobilenet, _mlp_head, ((32, 64, 128, 256, 512),) * 3, rpn_depth=1),
-    "resnet50": Plan(_resnet50, _conv_head, ((32,), (64,), (128,), (256,), (512,)), rpn_depth=2),
+    # Two sizes half an octave apart on each of the strides 8, 16, 32 and 64: sides of 24 to 272 pixels.
+    "mobilenet": Plan(
+        _mobilenet,
+        _mlp_head,
+        128,
+        tuple(tuple(round(3 * stride * octave) for octave in _OCTAVES) for stride in (8, 16, 32, 64)),
+        rpn_depth=1,
+    ),
+    "resnet50": Plan(_resnet50, _conv_head, 256, ((32,), (64,), (128,), (256,), (512,)), rpn_depth=2),
 }
