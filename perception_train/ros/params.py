@@ -14,3 +14,6 @@ class TrainNodeParams(TrainParams):
     """Parameters of `train_node`."""
 
     autostart: bool = param(True, "configure and activate at start, without waiting for a lifecycle manager")
+    restarts: int = param(
+        3, "how often training that dies without a new checkpoint is started again from its last one", minimum=0
+    )

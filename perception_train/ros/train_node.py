@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from vision_msgs.msg import VisionInfo
 from perception_common import durable
 from perception_common.errors import UserError
 from perception_common.ros import qos
-from perception_common.ros.diagnostics import ERROR, OK, Diagnostics
+from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
@@ -25,6 +26,7 @@ from ..data.coco import CocoDataset
 from ..data.mixture import Mixture
 from ..training.process import TrainingProcess
 from ..training.records import METRICS
+from ..training.restarts import Restarts
 from .params import TrainNodeParams
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -42,6 +44,7 @@ class TrainNode(LifecycleNode):
         super().__init__("train_node")
         self._params = NodeParameters(self, TrainNodeParams)
         self._process: TrainingProcess | None = None
+        self._restarts = Restarts(self._params.value.restarts)
         self._values: dict[str, Any] = {"state": "unconfigured", "last_error": ""}
         # Ordinary publishers: a lifecycle publisher would lose what is sent while inactive.
         self._checkpoint = Node.create_publisher(self, VisionInfo, "checkpoint", qos.LATCHED)
@@ -86,6 +89,7 @@ class TrainNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start training, or go on with it."""
         if self._process is None:
+            self._restarts = Restarts(self._params.value.restarts)
             self._process = TrainingProcess(self._params.value)
             self._values["training_pid"] = self._process.pid
         else:
@@ -134,6 +138,7 @@ class TrainNode(LifecycleNode):
 
     def _on_event(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
+        self._restarts.hear(event)
         for name in (name for name in _METRICS.get(kind, ()) if name in event):
             self._values[name] = event[name]
             self._metrics[name].publish(Float64(data=float(event[name])))
@@ -150,7 +155,7 @@ class TrainNode(LifecycleNode):
         elif kind in ("export", "exported_before"):
             # A resumed run announces its last version again: the latched message died with the node before.
             self._announce(event)
-        elif kind in ("refused", "recovered"):
+        elif kind in ("refused", "recovered", "less_memory"):
             self.get_logger().warning(f"step {event['step']}: {event['message']}")
         elif kind == "observer_failed":
             self.get_logger().warning(event["message"])
@@ -159,14 +164,22 @@ class TrainNode(LifecycleNode):
             self.get_logger().info(
                 f"training {event['state']} after {event['steps']} steps; versions {event['versions']}"
             )
-        elif kind == "error" or (kind == "exit" and event["status"] and not self._values["last_error"]):
-            self._fail(
-                event.get("message") or f"the training process ended with status {event['status']}; see trainer.log"
-            )
+        elif kind == "exit" and event["status"]:
+            self._on_death(event["status"])
 
-    def _fail(self, reason: str) -> None:
-        self._values |= {"state": "failed", "last_error": reason}
-        self.get_logger().error(f"training failed: {reason}")
+    def _on_death(self, status: int) -> None:
+        again = self._restarts.after(status)
+        reason = self._restarts.last
+        if not again:
+            self._values |= {"state": "failed", "last_error": reason}
+            self.get_logger().error(f"training failed: {reason}")
+            return
+        self.get_logger().error(f"training died: {reason}: going on from its last checkpoint")
+        self._end_training()
+        self._process = TrainingProcess(replace(self._params.value, resume=True))
+        self._values |= {"training_pid": self._process.pid, "deaths": self._restarts.deaths, "last_death": reason}
+        if self._values["state"] == "paused":
+            self._process.pause()
 
     def _announce(self, event: Mapping[str, Any]) -> None:
         message = VisionInfo(method=event["name"], database_location=event["uri"], database_version=event["version"])
@@ -187,8 +200,16 @@ class TrainNode(LifecycleNode):
         return response
 
     def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
-        failed = self._values["last_error"]
-        return (ERROR, failed, self._values) if failed else (OK, str(self._values["state"]), self._values)
+        failed, state = self._values["last_error"], str(self._values["state"])
+        if failed:
+            return ERROR, failed, self._values
+        if self._restarts.deaths:
+            return (
+                WARN,
+                f"{state}; training has died {self._restarts.deaths} times: {self._restarts.last}",
+                self._values,
+            )
+        return OK, state, self._values
 
 
 def main(args: Sequence[str] | None = None) -> int:

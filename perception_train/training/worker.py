@@ -21,6 +21,9 @@ from perception_common.params import build
 
 from .config import TrainParams
 
+#: Exit status after a mistake of the user's, which trying again does not mend.
+USER_ERROR = 2
+
 
 def main() -> int:
     """Run one training as the parent says."""
@@ -49,7 +52,7 @@ def main() -> int:
         trainer.fit()
     except UserError as error:
         emit({"event": "error", "message": str(error)})
-        return 2
+        return USER_ERROR
     except Exception as error:
         traceback.print_exc()
         emit({"event": "error", "message": f"internal failure: {type(error).__name__}: {error}"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -181,3 +182,21 @@ def test_sigint_ends_node_and_training_with_a_checkpoint(processes: Any, listene
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
     assert (folder / "run" / "checkpoint.pt").is_file()
+
+
+@pytest.mark.slow
+def test_training_that_dies_is_told_and_goes_on_from_its_checkpoint(
+    processes: Any, listener: Listener, folder: Path
+) -> None:
+    told = settings(folder, steps=120, exports=1, checkpoint_seconds=1.0, autostart=True)
+    node = processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **told)
+    listener.until(lambda: int(listener.values.get("step", 0)) > 5, "some steps")
+    os.kill(int(listener.values["training_pid"]), signal.SIGKILL)
+    listener.until(lambda: listener.values.get("deaths") == "1", "the death on /diagnostics")
+    assert "status -9" in listener.values["last_death"]
+    listener.until(lambda: listener.values.get("state") == "done", "the end of training")
+    assert listener.values["last_error"] == ""
+    log = processes.log(node)
+    assert "going on from its last checkpoint" in log
+    assert log.count("training from step") == 2
+    assert "announced shapes v1" in log
