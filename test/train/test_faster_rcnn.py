@@ -109,8 +109,9 @@ def test_proposals_equal_those_of_torchvision(plan: str, seed: int) -> None:
     torch.manual_seed(seed)
     model = FasterRcnn(2, PLANS[plan], Proposals(candidates=150, slots=100)).eval()
     height, width = 192, 256
-    strides = (32, 32, 64) if plan == "mobilenet" else (4, 8, 16, 32, 64)
-    features = {str(i): torch.randn(2, 256, height // stride, width // stride) for i, stride in enumerate(strides)}
+    strides = (8, 16, 32, 64) if plan == "mobilenet" else (4, 8, 16, 32, 64)
+    shapes = [(2, PLANS[plan].channels, height // stride, width // stride) for stride in strides]
+    features = {str(i): torch.randn(shape) for i, shape in enumerate(shapes)}
     nn.init.normal_(model.rpn.head.cls_logits.weight, std=0.3)
     nn.init.normal_(model.rpn.head.bbox_pred.weight, std=0.1)
     with torch.no_grad():
