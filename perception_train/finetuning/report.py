@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.figure import Figure
 
 from perception_common import durable
 
-mpl.use("Agg")
+from ..evaluation.style import PALETTE, SOFT, shortened, to_png
+
 _NAMES = {"map50": "mAP50", "map": "mAP50-95", "miou": "mIoU"}
-_COLOURS = {"before": "#9aa5b1", "after": "#1b7f5c", "real only": "#d9822b", "synthetic + real": "#1b7f5c"}
-_INCHES, _DPI = (7.0, 3.6), 130
+_COLOURS = {"before": SOFT, "after": PALETTE[0], "real only": PALETTE[1], "synthetic + real": PALETTE[0]}
+_INCHES = (7.0, 3.6)
 
 
 def figures(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -75,21 +75,23 @@ def plot_curve(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     kinds = figures(rows)
     if not kinds:
         return
-    figure = Figure(_INCHES, dpi=_DPI, layout="constrained")
-    axes = figure.subplots()
-    for how in dict.fromkeys(row["how"] for row in rows):
-        counts = sorted({row["images"] for row in rows if row["how"] == how})
-        found = [
-            [row["scores"][kinds[0]] for row in rows if row["how"] == how and row["images"] == count]
-            for count in counts
-        ]
-        means, least, most = ([of(values) for values in found] for of in (statistics.mean, min, max))
-        axes.plot(counts, means, marker="o", color=_COLOURS[how], label=how)
-        axes.fill_between(counts, least, most, color=_COLOURS[how], alpha=0.2, linewidth=0)
-    axes.set(xlabel="real images with labels", ylabel=_NAMES[kinds[0]], ylim=(0.0, 1.02))
-    axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(path)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for how in dict.fromkeys(row["how"] for row in rows):
+            counts = sorted({row["images"] for row in rows if row["how"] == how})
+            found = [
+                [row["scores"][kinds[0]] for row in rows if row["how"] == how and row["images"] == count]
+                for count in counts
+            ]
+            means, least, most = ([of(values) for values in found] for of in (statistics.mean, min, max))
+            axes.plot(counts, means, marker="o", color=_COLOURS[how], label=how)
+            axes.fill_between(counts, least, most, color=_COLOURS[how], alpha=0.15, linewidth=0)
+        axes.set(xlabel="real images with labels", ylabel=_NAMES[kinds[0]], ylim=(0.0, 1.02))
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.legend(loc="lower right")
+
+    durable.write_bytes(path, to_png(draw, _INCHES))
 
 
 def spread(values: Sequence[float]) -> str:
@@ -100,20 +102,22 @@ def spread(values: Sequence[float]) -> str:
 
 def _bars(path: Path, rows: Sequence[dict[str, Any]], kinds: Sequence[str], classes: Sequence[str]) -> None:
     shown = [row for row in rows if row["scores"] is not None]
-    figure = Figure(_INCHES, dpi=_DPI, layout="constrained")
-    axes = figure.subplots()
-    labels = [*(_NAMES[kind] for kind in kinds), *classes]
+    labels = [*(_NAMES[kind] for kind in kinds), *map(shortened, classes)]
     width = 0.8 / len(shown)
-    for number, row in enumerate(shown):
-        scores = row["scores"]
-        values = [*(scores[kind] for kind in kinds), *(scores["per_class"].get(name) or 0.0 for name in classes)]
-        places = [place + (number - (len(shown) - 1) / 2) * width for place in range(len(labels))]
-        axes.bar(places, values, width * 0.92, color=_COLOURS[row["name"]], label=row["name"])
-    axes.set_xticks(range(len(labels)), labels)
-    axes.set_ylim(0.0, 1.02)
-    axes.grid(axis="y", alpha=0.3)
-    axes.legend(loc="lower right")
-    figure.savefig(path)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for number, row in enumerate(shown):
+            scores = row["scores"]
+            values = [*(scores[kind] for kind in kinds), *(scores["per_class"].get(name) or 0.0 for name in classes)]
+            places = [place + (number - (len(shown) - 1) / 2) * width for place in range(len(labels))]
+            axes.bar(places, values, width * 0.92, color=_COLOURS[row["name"]], label=row["name"])
+        axes.set_xticks(range(len(labels)), labels)
+        axes.set_ylim(0.0, 1.02)
+        axes.grid(visible=False, axis="x")
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=len(shown))
+
+    durable.write_bytes(path, to_png(draw, _INCHES))
 
 
 def _row(cells: Sequence[str]) -> str:
