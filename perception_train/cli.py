@@ -42,6 +42,9 @@ class ExportParams:
 
     run_directory: str = param("runs/train", "directory of the training run whose checkpoint is exported")
     model_root: str = param("", "model repository to export into (empty: the run's own)")
+    weights: str = param(
+        "last", "which weights: those of the last checkpoint, or of the best validation", choices=("last", "best")
+    )
     precisions: tuple[str, ...] = param(
         ("fp32",),
         "graphs in the bundle: fp32 (always there), fp16, int8 (for TensorRT), int8_cpu",
@@ -187,12 +190,12 @@ def export(params: ExportParams) -> Result:
         if event["event"] == "variant":
             variants[event["precision"]] = {k: v for k, v in event.items() if k not in ("event", "precision")}
 
-    trainer = Trainer(trained, listen)
+    trainer, best = Trainer(trained, listen), params.weights == "best"
     if params.layout == "isaac":
-        files = trainer.export_isaac(Path(params.output), params.precisions)
+        files = trainer.export_isaac(Path(params.output), params.precisions, best)
         print(f"wrote {trained.model} for Isaac ROS into {params.output}: {', '.join(files.values())}", file=sys.stderr)
         return {"model": trained.model, "layout": "isaac", "output": params.output, "files": files}
-    version, result = trainer.export_checkpoint(params.further())
+    version, result = trainer.export_checkpoint(params.further(), best)
     print(f"exported {trained.model} v{version} into {trained.model_root}: {result}", file=sys.stderr)
     for precision, told in variants.items():
         kept = f", {len(told['skipped'])} layers left in float" if told["skipped"] else ""

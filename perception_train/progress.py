@@ -39,7 +39,8 @@ class TrainingDisplay:
         """Show one event."""
         kind = event["event"]
         if kind == "step":
-            text = f"loss {event['loss']:.2f}, {event['images_per_second']:.0f} images/s"
+            speed, memory = event["images_per_second"], event["memory_mb"] / 1e3
+            text = f"loss {event['loss']:.2f}, {speed:.0f} images/s, {memory:.1f} GB"
             self._progress.update(self._task, completed=event["progress"], text=text)
             self._steps_shown += 1
             if not self._console.is_terminal and self._steps_shown % _PLAIN_EVERY == 1:

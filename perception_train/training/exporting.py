@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec.structs
 import numpy as np
+import safetensors.torch
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
+from perception_common.errors import UserError
 from perception_infer.contract.manifest import MANIFEST_NAME
 
 from ..data.coco import CocoDataset
@@ -24,6 +28,7 @@ from ..models.network import Detector
 from ..models.suppression import DEFAULT
 from .config import TrainParams
 from .ema import with_precise_statistics
+from .records import BEST_WEIGHTS
 from .state import State
 from .validation import Outcome
 
@@ -66,13 +71,33 @@ class Exporter:
         self._emit("export", **self.announcement(version), **result.metrics())
         return version
 
-    def publish_in(self, further: Further) -> tuple[int, Outcome]:
-        """Version and metrics of the present weights, in further precisions too.
+    def chosen(self, best: bool) -> Candidate:
+        """The present weights, or those of the run's best validation with the statistics that they had then.
+
+        Raises:
+            UserError: the run has kept none, or they are of another network.
+        """
+        if not best:
+            return self.candidate()
+        path = Path(self._params.run_directory) / BEST_WEIGHTS
+        if not path.is_file():
+            raise UserError("the run has kept no best weights", where=path, fix="export the last ones")
+        model = copy.deepcopy(self._state.average.model).cpu()
+        try:
+            model.load_state_dict(safetensors.torch.load(path.read_bytes()))
+        except (RuntimeError, SafetensorError) as error:
+            raise UserError(
+                "the weights do not fit the run's network", where=path, fix="export the last ones"
+            ) from error
+        return Candidate(model, self._source, self._params.threads)
+
+    def publish_in(self, further: Further, best: bool = False) -> tuple[int, Outcome]:
+        """Version and metrics of the present weights, or the run's best, in further precisions too.
 
         Raises:
             UserError: it is, in any of the precisions, not fit to be published.
         """
-        candidate = self.candidate()
+        candidate = self.chosen(best)
         result = candidate.validate()
         variants = further.variants(candidate, result)
         for precision, variant in variants.items():

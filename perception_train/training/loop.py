@@ -28,7 +28,7 @@ from .config import TrainParams
 from .exporting import Exporter
 from .group import Group, joined_group
 from .initial import begin
-from .meter import Meter
+from .meter import Meter, memory_mb
 from .optimize import bf16_is_faster
 from .records import BEST_WEIGHTS, Records
 from .samples import write_samples
@@ -107,21 +107,21 @@ class Trainer:
             self._loop()
             return self._finish()
 
-    def export_checkpoint(self, further: Further | None = None) -> tuple[int, Outcome]:
-        """Export the run's last checkpoint without training, in further precisions too; its new version and metrics.
+    def export_checkpoint(self, further: Further | None = None, best: bool = False) -> tuple[int, Outcome]:
+        """Export the run's last checkpoint, or its best weights, without training; the new version and its metrics.
 
         Raises:
             UserError: the run has no checkpoint, or its model, in any of the precisions, is not fit to be published.
         """
         with self._joined():
             self._set_up_trained()
-            return self._exporter.publish_in(further or Further())
+            return self._exporter.publish_in(further or Further(), best)
 
-    def export_isaac(self, folder: Path, precisions: Sequence[str]) -> dict[str, str]:
-        """Write the run's last checkpoint for Isaac ROS; see `write_isaac`."""
+    def export_isaac(self, folder: Path, precisions: Sequence[str], best: bool = False) -> dict[str, str]:
+        """Write the run's last checkpoint, or its best weights, for Isaac ROS; see `write_isaac`."""
         with self._joined():
             self._set_up_trained()
-            return write_isaac(self._exporter.candidate(), folder, precisions)
+            return write_isaac(self._exporter.chosen(best), folder, precisions)
 
     @contextmanager
     def _joined(self) -> Iterator[Group]:
@@ -362,6 +362,7 @@ class Trainer:
             **{f"loss_{part}": value for part, value in means.items() if part not in ("total", "images_per_second")},
             lr=rate,
             images_per_second=means["images_per_second"],
+            memory_mb=memory_mb(self._group.device),
         )
         self._records.step(row)
         self._emit("step", progress=self._schedule.progress(state.step, state.elapsed), **row)

@@ -1,6 +1,9 @@
-"""Mean losses and speed between two reports."""
+"""Mean losses and speed between two reports, and memory."""
 
 from __future__ import annotations
+
+import psutil
+import torch
 
 
 class Meter:
@@ -24,3 +27,9 @@ class Meter:
         means["images_per_second"] = self._steps * self._batch / max(self._seconds, 1e-9)
         self._sums, self._steps, self._seconds = {}, 0, 0.0
         return means
+
+
+def memory_mb(device: torch.device) -> float:
+    """What training holds: the most that the GPU has given it so far, or this process's resident memory, in MB."""
+    used = torch.cuda.max_memory_allocated(device) if device.type == "cuda" else psutil.Process().memory_info().rss
+    return round(used / 1e6, 1)

@@ -137,7 +137,8 @@ class Records:
 
 def _csv(rows: list[dict[str, Any]], header: bool) -> str:
     buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n")
+    # A run that an older version began may lack columns.
+    writer = csv.DictWriter(buffer, list(rows[0]), lineterminator="\n", extrasaction="ignore")
     if header:
         writer.writeheader()
     writer.writerows(rows)

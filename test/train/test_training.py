@@ -104,6 +104,21 @@ def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
     assert result.images == 12
 
 
+def test_export_of_the_best_weights(shapes: Path, tmp_path: Path) -> None:
+    chosen = params(shapes, tmp_path / "run", steps=45, validations=3)
+    summary = Trainer(chosen, lambda event: None).fit()
+    trainer = Trainer(chosen, lambda event: None)
+    version, result = trainer.export_checkpoint(best=True)
+    assert version == 2
+    assert result.metrics() == pytest.approx({name: summary["best"][name] for name in result.metrics()}, abs=1e-4)
+    (tmp_path / "run" / "best.safetensors").write_bytes(b"nothing of the kind")
+    with pytest.raises(UserError, match="do not fit"):
+        Trainer(chosen, lambda event: None).export_checkpoint(best=True)
+    (tmp_path / "run" / "best.safetensors").unlink()
+    with pytest.raises(UserError, match="no best weights"):
+        Trainer(chosen, lambda event: None).export_checkpoint(best=True)
+
+
 def test_two_runs_do_not_share_a_directory(shapes: Path, tmp_path: Path) -> None:
     second = Trainer(params(shapes, tmp_path / "run"), lambda event: None)
 
