@@ -84,6 +84,8 @@ class Trainer:
             torch.set_num_threads(params.threads)
         self._stop, self._go, self._export_now = threading.Event(), threading.Event(), threading.Event()
         self._go.set()
+        # Until the run begins; see `_joined`.
+        self._group = Group(0, 1, torch.device("cpu"))
         self._schedule = Schedule(params)
         self._records = Records(self._run)
 
@@ -150,8 +152,6 @@ class Trainer:
 
     def _set_up(self) -> None:
         p, classes = self.params, self._train.classes
-        # For those who set up without `fit`, as tests do.
-        self._group = getattr(self, "_group", None) or Group(0, 1, torch.device("cpu"))
         torch.manual_seed(p.seed)
         model = self._built()
         resumed = p.resume and (self._run / checkpoint.LAST).exists()
@@ -172,9 +172,7 @@ class Trainer:
         if held is not None:
             self._state.restore(held)
             self._schedule.resume(self._state.step, self._state.elapsed)
-            self._records.keep_until(self._state.step) if self._group.leads else None
         else:
-            self._records.clear() if self._group.leads else None
             self._state.bf16 = self._choose_precision()
         if p.compile:
             model.compile()
@@ -182,6 +180,7 @@ class Trainer:
             model, self._state.optimizer, self._group, p.clip_norm, self._cut_batches, self._state.split
         )
         if self._group.leads:
+            self._records.clear() if held is None else self._records.keep_until(self._state.step)
             self._tell_start(resumed=held is not None)
         if held is None:
             # What a run that diverges before its next checkpoint goes back to.

@@ -29,7 +29,7 @@ from perception_train.training.loop import Trainer
 from perception_train.training.optimize import accumulated
 from perception_train.training.step import Losses
 
-_STEPS = 24
+_STEPS = 60
 
 
 def _model() -> Losses:
