@@ -17,6 +17,7 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
+import yaml
 from shapes import small_run
 
 from perception_train.data.coco import CocoDataset
@@ -95,13 +96,15 @@ def test_torchrun_learns_as_one_process_does_and_survives_a_killed_rank(shapes: 
         )
 
     Trainer(TrainParams(**told(tmp_path / "one")), lambda event: None).fit()
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in told(tmp_path / "two").items() if value != ""]
+    config = tmp_path / "two.yaml"
+    config.write_text(yaml.safe_dump({name: _plain(value) for name, value in told(tmp_path / "two").items()}))
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
-    command += ["-m", "perception_train", "run", *flags, "--device=cpu", f"--json={tmp_path / 'result.json'}"]
+    command += ["-m", "perception_train", "run", f"--config={config}", "--device=cpu"]
+    command += [f"--json={tmp_path / 'result.json'}"]
     run = tmp_path / "two" / "run"
     job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
-        _kill_a_follower(job.pid, run)
+        _kill_a_follower(job, run)
         said, _ = job.communicate(timeout=170)
     finally:
         for process in (*psutil.Process(job.pid).children(), job) if job.poll() is None else ():
@@ -118,13 +121,17 @@ def test_torchrun_learns_as_one_process_does_and_survives_a_killed_rank(shapes: 
     assert mean_losses(run) == pytest.approx(mean_losses(tmp_path / "one" / "run"), rel=0.08)
 
 
-def _kill_a_follower(job: int, run: Path) -> None:
+def _plain(value: Any) -> Any:
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _kill_a_follower(job: subprocess.Popen[str], run: Path) -> None:
     """Kill the process of rank 1 once there is a checkpoint after the first step."""
     deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and job.poll() is None:
         state = checkpoint.load(run) if (run / checkpoint.LAST).exists() else None
         if state is not None and 0 < state["step"] < _STEPS:
-            ranks = {child.pid: child.environ().get("RANK") for child in psutil.Process(job).children()}
+            ranks = {child.pid: child.environ().get("RANK") for child in psutil.Process(job.pid).children()}
             os.kill(next(pid for pid, rank in ranks.items() if rank == "1"), signal.SIGKILL)
             return
         time.sleep(0.05)
