@@ -78,14 +78,13 @@ def _train(told: dict[str, Any], events: Connection) -> None:
 
 
 def _rest(events: Connection) -> list[dict[str, Any]]:
-    found = []
-    try:
-        while events.poll():
+    """What a dead process had still said, up to the message that its death cut short."""
+    found: list[dict[str, Any]] = []
+    while True:
+        try:
             found.append(events.recv())
-    except (EOFError, OSError):
-        # A message that death cut short.
-        pass
-    return found
+        except (EOFError, OSError):
+            return found
 
 
 def _account(deaths: Deaths, events: list[dict[str, Any]], run: Path, models: Path, model: str) -> None:

@@ -31,7 +31,7 @@ from perception_train.data.coco import CocoDataset
 from perception_train.data.subset import nested, write_subset
 from perception_train.finetuning.report import figures, plot_curve, spread
 
-from ..sim2real.run import Run, Sim2RealParams
+from ..sim2real.run import Run, Sim2RealParams, WorldParams
 
 MIXED, ALONE = "synthetic + real", "real only"
 _LEAST_GAIN = 0.05
@@ -39,28 +39,21 @@ _LEAST_GAIN = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
-class FinetuneBenchParams:
+class FinetuneBenchParams(WorldParams):
     """Parameters of the benchmark of fine-tuning."""
 
-    world: str = param("nuts", "preset: a file of bench/sim2real (nuts), a preset's name, or a path")
-    backgrounds: str = param(
-        "../shared/data/cards/images", "folder of photographs for floors and backdrops; none if it does not exist"
-    )
-    photographs: str = param("../shared/data/nuts", "labelled photographs, in any format of `perception-train import`")
     output: str = param("runs/bench_finetune", "where datasets, models and results go")
     base_images: int = param(1600, "synthetic pictures of the base model", minimum=100)
     base_validation: int = param(200, "synthetic pictures to validate the base model on", minimum=10)
     base_steps: int = param(1500, "training steps of the base model", minimum=1)
     width: int = param(256, "width of the pictures and of the network's input in pixels", minimum=64)
     height: int = param(192, "height of the pictures and of the network's input in pixels", minimum=64)
-    architecture: str = param("yolo_n", "network architecture")
     train: int = param(9, "photographs to train on; the others are scored on", minimum=1)
     splits: int = param(3, "random divisions of the photographs", minimum=1)
     seeds: int = param(3, "runs of each division", minimum=1)
     steps: int = param(200, "steps of each fine-tuning and of each training on real photographs alone", minimum=1)
     counts: tuple[int, ...] = param((0, 3, 6), "smaller numbers of photographs, of the first division's curve")
     jobs: int = param(2, "runs at the same time, of one thread each", minimum=1, maximum=64)
-    seed: int = param(1, "first seed of world, divisions and runs", minimum=0)
 
 
 def run(params: FinetuneBenchParams) -> Result:
@@ -100,10 +93,9 @@ def run(params: FinetuneBenchParams) -> Result:
 def _base(params: FinetuneBenchParams, output: Path) -> Path:
     """The bundle of a model that was trained on the synthetic world alone."""
     p = params
-    shared = {name: getattr(p, name) for name in ("world", "backgrounds", "photographs", "width", "height", "seed")}
-    told = Sim2RealParams(
-        **shared, output=str(output), architecture=p.architecture, images=p.base_images, steps=p.base_steps
-    )
+    shared = {field.name: getattr(p, field.name) for field in dataclasses.fields(WorldParams)}
+    size = {"width": p.width, "height": p.height}
+    told = Sim2RealParams(**shared, **size, output=str(output), images=p.base_images, steps=p.base_steps)
     stages = Run(told)
     stages.write_world()
     validation = stages.generate("val", p.base_validation, 500_000)

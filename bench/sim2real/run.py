@@ -31,17 +31,24 @@ _AFTERWARDS_MIN = 0.7
 
 
 @dataclasses.dataclass(frozen=True)
-class Sim2RealParams:
-    """Parameters of the sim-to-real benchmark."""
+class WorldParams:
+    """What a benchmark on photographs is made of."""
 
-    world: str = param("nuts", "preset: a file of this folder (nuts, cones_and_balls), a preset's name, or a path")
+    world: str = param("nuts", "preset: a file of bench/sim2real (nuts, cones_and_balls), a preset's name, or a path")
     backgrounds: str = param(
         "../shared/data/cards/images", "folder of photographs for floors and backdrops; none if it does not exist"
     )
     photographs: str = param(
-        "../shared/data/nuts",
-        "labelled photographs to score on, in any format of `perception-train import`; none if it does not exist",
+        "../shared/data/nuts", "labelled photographs to score on, in any format of `perception-train import`"
     )
+    architecture: str = param("yolo_n", "network architecture")
+    seed: int = param(1, "first seed, of the world and of training", minimum=0)
+
+
+@dataclasses.dataclass(frozen=True)
+class Sim2RealParams(WorldParams):
+    """Parameters of the sim-to-real benchmark, which also runs where there are no photographs."""
+
     output: str = param("runs/sim2real", "where datasets, models and results go")
     minutes: float = param(
         55.0, "time for everything, generation included; not used when steps are given", minimum=1.0, maximum=600.0
@@ -50,8 +57,6 @@ class Sim2RealParams:
     images: int = param(10_000, "synthetic pictures to train on", minimum=100)
     width: int = param(320, "width of the pictures and of the network's input in pixels", minimum=64)
     height: int = param(256, "height of the pictures and of the network's input in pixels", minimum=64)
-    architecture: str = param("yolo_n", "network architecture")
-    seed: int = param(1, "seed of world and training", minimum=0)
     threads: int = param(0, "workers of the generator and threads of the trainer; 0: all cores", minimum=0, maximum=64)
     variant: str = param("full", "what the world lacks (for the ablation)", choices=variants.NAMES)
 

@@ -51,7 +51,7 @@ class AdaptParams:
         0.996, "decay of the weights' average that labels the pictures", minimum=0.0, maximum=0.99999
     )
     validations: int = param(
-        4, "validations of self-training, if there is a set; it ends when one is worse than before", minimum=1
+        4, "validations of self-training, if there is a set; it ends when two in a row are worse than before", minimum=1
     )
     seed: int = param(1, "seed of the order and of the changed views", minimum=0)
     threads: int = param(0, "torch threads (0: all cores)", minimum=0, maximum=1024)

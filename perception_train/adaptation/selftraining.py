@@ -21,11 +21,11 @@ from perception_infer.contract.manifest import Manifest
 
 from ..data.augment import AugmentParams
 from ..data.coco import CocoDataset
-from ..data.loader import TrainLoader
+from ..data.loader import Batch, TrainLoader
 from ..models.network import Detector
 from ..training.config import TrainParams
 from ..training.ema import WeightAverage
-from ..training.optimize import make_optimizer
+from ..training.optimize import compute_losses, make_optimizer
 from ..training.schedule import Schedule
 from .params import AdaptParams
 from .teacher import Teacher, joined, picked, strong_views, weak_view
@@ -70,14 +70,22 @@ class Course:
         steps: that were taken.
         scores: of the model before, and of the teacher at each validation.
         labels: objects that the teacher has told of, per picture shown.
-        worsened: whether it ended early, because the teacher was worse than the model before again and again.
     """
 
     model: Detector | None = None
     steps: int = 0
     scores: list[float] = field(default_factory=list)
     labels: float = 0.0
-    worsened: bool = False
+
+    def take(self, teacher: Detector, score: float) -> bool:
+        """Keep a teacher that is better than all before; whether there is reason to go on.
+
+        Labels of the first steps are poor ones, and the best is kept anyway: one bad validation ends nothing.
+        """
+        if score > max(self.scores):
+            self.model = copy.deepcopy(teacher)
+        self.scores.append(score)
+        return len(self.scores) <= _TRUSTED or max(self.scores[-_TRUSTED:]) >= self.scores[0]
 
 
 def self_trained(
@@ -105,33 +113,19 @@ def self_trained(
     Raises:
         UserError: the teacher finds nothing to teach, or the loss is not finite.
     """
-    p, size = params, (manifest.input.width, manifest.input.height)
-    student = copy.deepcopy(model)
+    p = params
     told = TrainParams(steps=p.steps, minutes=0.0, learning_rate=p.learning_rate, warmup_steps=min(20, p.steps // 5))
-    schedule, optimizer = Schedule(told), make_optimizer(student, told)
+    student = copy.deepcopy(model)
     average = WeightAverage(student, p.teacher_decay)
     average.updates = _SETTLED
-    assert manifest.suppression is not None, "every detector's manifest has it"
-    teacher = Teacher(average.model, manifest.suppression, thresholds)
-    replayed = min(p.batch - 1, round(p.replay * p.batch)) if synthetic is not None else 0
-    loader = None
-    if synthetic is not None and replayed:
-        loader = TrainLoader(synthetic, size, replayed, p.seed, AugmentParams(), _CACHE_BYTES)
+    schedule, optimizer = Schedule(told), make_optimizer(student, told)
+    lessons = _Lessons(average.model, manifest, pictures, synthetic, thresholds, p)
     course = Course(scores=[] if score is None else [score(model)])
-    best, objects, shown = -math.inf, 0, 0
     for step in range(p.steps):
-        rng = np.random.default_rng(np.random.SeedSequence([p.seed, 3, step]))
-        chosen = picked(len(pictures), p.batch - replayed, step, p.seed)
-        labelled = teacher.label([weak_view(pictures[i], rng) for i in chosen])
-        objects, shown = objects + sum(len(one.labels) for one in labelled), shown + len(labelled)
-        batch = strong_views(labelled, rng)
-        if loader is not None:
-            batch = joined(loader.batch(step, False), batch)
         for group in optimizer.param_groups:
             group["lr"] = schedule.rate(step, 0.0)
         optimizer.zero_grad(set_to_none=True)
-        loss = torch.stack(list(student.train().losses(batch.input(), batch.targets, False).values())).sum()
-        loss.backward()  # type: ignore[no-untyped-call]
+        compute_losses(student.train().losses, lessons.batch(step), False)["total"].backward()  # type: ignore[no-untyped-call]
         norm = float(torch.nn.utils.clip_grad_norm_(student.parameters(), told.clip_norm))
         if not math.isfinite(norm):
             raise UserError(f"the loss is not finite at step {step}", fix="lower learning_rate")
@@ -139,23 +133,63 @@ def self_trained(
         average.update(student)
         course.steps = step + 1
         progress(1)
-        if _due(step, p.steps, p.validations) and score is not None:
-            course.scores.append(score(average.model))
-            if course.scores[-1] > max(best, course.scores[0]):
-                best, course.model = course.scores[-1], copy.deepcopy(average.model)
-            # Labels of the first steps are poor ones, and the best is kept anyway: one bad validation ends nothing.
-            if len(course.scores) > _TRUSTED and max(course.scores[-_TRUSTED:]) < course.scores[0]:
-                course.worsened = True
-                break
-    course.labels = objects / max(1, shown)
-    if objects == 0:
-        raise UserError(
-            "the teacher finds nothing in the pictures that it is sure of",
-            fix="give pictures that show the classes, or lower precision_target",
-        )
+        if (
+            score is not None
+            and _due(step, p.steps, p.validations)
+            and not course.take(average.model, score(average.model))
+        ):
+            break
+    course.labels = lessons.labels()
     if score is None:
         course.model = average.model
     return course
+
+
+class _Lessons:
+    """What the student is shown: pictures with the teacher's labels, strongly changed, beside synthetic ones."""
+
+    def __init__(
+        self,
+        model: Detector,
+        manifest: Manifest,
+        pictures: Sequence[Pixels],
+        synthetic: CocoDataset | None,
+        thresholds: tuple[float, ...],
+        params: AdaptParams,
+    ) -> None:
+        assert manifest.suppression is not None, "every detector's manifest has it"
+        self._teacher = Teacher(model, manifest.suppression, thresholds)
+        self._pictures, self._seed = pictures, params.seed
+        replayed = min(params.batch - 1, round(params.replay * params.batch)) if synthetic is not None else 0
+        self._own = params.batch - replayed
+        self._loader = None
+        if synthetic is not None and replayed:
+            size = (manifest.input.width, manifest.input.height)
+            self._loader = TrainLoader(synthetic, size, replayed, params.seed, AugmentParams(), _CACHE_BYTES)
+        self._objects = self._shown = 0
+
+    def batch(self, step: int) -> Batch:
+        """The batch of a step, labelled by what the teacher is now."""
+        rng = np.random.default_rng(np.random.SeedSequence([self._seed, 3, step]))
+        chosen = picked(len(self._pictures), self._own, step, self._seed)
+        labelled = self._teacher.label([weak_view(self._pictures[i], rng) for i in chosen])
+        self._objects += sum(len(one.labels) for one in labelled)
+        self._shown += len(labelled)
+        views = strong_views(labelled, rng)
+        return views if self._loader is None else joined(self._loader.batch(step, False), views)
+
+    def labels(self) -> float:
+        """Objects that the teacher has told of, per picture shown.
+
+        Raises:
+            UserError: it told of none.
+        """
+        if self._objects == 0:
+            raise UserError(
+                "the teacher finds nothing in the pictures that it is sure of",
+                fix="give pictures that show the classes, or lower precision_target",
+            )
+        return self._objects / self._shown
 
 
 def _due(step: int, steps: int, validations: int) -> bool:

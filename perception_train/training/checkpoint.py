@@ -4,15 +4,38 @@ from __future__ import annotations
 
 import io
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from perception_common import durable
 from perception_common.errors import UserError
 
 LAST = "checkpoint.pt"
+
+
+@contextmanager
+def one_run(run_directory: Path) -> Iterator[None]:
+    """Hold the directory for one run at a time.
+
+    Raises:
+        UserError: another run holds it.
+    """
+    lock = FileLock(run_directory / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise UserError(
+            "another training run uses the directory", where=run_directory, fix="choose another run_directory"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def save(run_directory: Path, state: dict[str, Any]) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from filelock import FileLock, Timeout
 
 from perception_common import durable
 from perception_common.errors import UserError
@@ -22,7 +20,7 @@ from ..data.mixture import Mixture
 from ..export.further import Further
 from ..export.isaac import write_isaac
 from ..models import build_model
-from ..models.network import Network, Task
+from ..models.network import Network
 from . import checkpoint
 from .config import TrainParams
 from .exporting import Exporter
@@ -35,25 +33,12 @@ from .samples import write_samples
 from .schedule import Schedule
 from .state import State, parameters
 from .step import Diverged, Stepper
-from .validation import Outcome
+from .validation import Outcome, by_class, headline
 
 Event = dict[str, Any]
 _RECOVERIES, _SLOWER = 3, 0.3
 """How often a run that diverges goes back to its last checkpoint, and by what the learning rate is lowered then."""
 _REPORT_SECONDS = 1.0
-
-
-def _metric(chosen: str, task: Task) -> str:
-    """The validation figure that says what is better.
-
-    Raises:
-        UserError: it is not one of the task.
-
-    """
-    figures = {"detection": ("map", "map50", "map75"), "segmentation": ("miou",)}[task]
-    if chosen not in ("auto", *figures):
-        raise UserError(f"metric '{chosen}' is not one of {task}", fix=f"use auto or {', '.join(figures)}")
-    return figures[0] if chosen == "auto" else chosen
 
 
 class Trainer:
@@ -128,18 +113,11 @@ class Trainer:
     @contextmanager
     def _joined(self) -> Iterator[Group]:
         """The processes of this run, of which the first holds the run directory."""
-        with joined_group(self.params.device) as self._group:
-            lock = FileLock(self._run / ".lock", timeout=0)
-            try:
-                if self._group.leads:
-                    lock.acquire()
-                yield self._group
-            except Timeout as error:
-                raise UserError(
-                    "another training run uses the directory", where=self._run, fix="choose another run_directory"
-                ) from error
-            finally:
-                lock.release()
+        with (
+            joined_group(self.params.device) as self._group,
+            checkpoint.one_run(self._run) if self._group.leads else nullcontext(),
+        ):
+            yield self._group
 
     # -- set up -----------------------------------------------------------------------------------
 
@@ -156,7 +134,7 @@ class Trainer:
         model = self._built()
         resumed = p.resume and (self._run / checkpoint.LAST).exists()
         self._begun = begin(model, p, classes, resumed)
-        self._metric = _metric(p.metric, model.task)
+        self._metric = headline(p.metric, model.task)
         segments = model.task == "segmentation"
         if segments:
             self._train.require_masks()
@@ -249,8 +227,10 @@ class Trainer:
                     self._report(meter.take(), rate)
                 if due or export:
                     begin = time.monotonic()
+                    if export:
+                        # Only what was told: who asks from now on has an export of his own.
+                        self._export_now.clear()
                     self._milestone(self._schedule.pass_milestone(state.step, state.elapsed) or bool(export))
-                    self._export_now.clear()
                     state.elapsed += time.monotonic() - begin
                 if time.monotonic() - saved >= self.params.checkpoint_seconds:
                     self._save()
@@ -271,8 +251,7 @@ class Trainer:
 
     def _stale(self, *figures: float) -> bool:
         """Whether the best validation, these latest ones included, is as old as the run's patience."""
-        every = [*self._records.figures(self._metric), *figures]
-        return bool(self.params.patience and every and len(every) - 1 - int(np.argmax(every)) >= self.params.patience)
+        return self._records.stale(self._metric, self.params.patience, *figures)
 
     def _batches(self) -> Generator[Batch, None, None]:
         """Batches from the present step on."""
@@ -352,17 +331,10 @@ class Trainer:
     def _report(self, means: dict[str, float], rate: float) -> None:
         if not self._group.leads:
             return
-        state = self._state
-        row = dict(
-            step=state.step,
-            seconds=round(state.elapsed, 2),
-            epoch=round(state.step * self.params.accumulate / self._loader.steps_per_epoch, 3),
-            loss=means["total"],
-            **{f"loss_{part}": value for part, value in means.items() if part not in ("total", "images_per_second")},
-            lr=rate,
-            images_per_second=means["images_per_second"],
-            memory_mb=memory_mb(self._group.device),
-        )
+        state, speed = self._state, means.pop("images_per_second")
+        epoch = state.step * self.params.accumulate / self._loader.steps_per_epoch
+        row = dict(step=state.step, seconds=round(state.elapsed, 2), epoch=round(epoch, 3))
+        row |= means | {"lr": rate, "images_per_second": speed, "memory_mb": memory_mb(self._group.device)}
         self._records.step(row)
         self._emit("step", progress=self._schedule.progress(state.step, state.elapsed), **row)
 
@@ -378,13 +350,8 @@ class Trainer:
         summary = self._records.summarise("done" if over else "stopped", state.step, state.elapsed, state.versions)
         if not self._group.leads:
             return summary
-        result = state.validation
-        if result is not None:
-            kind, per_class = result.per_class
-            summary |= {
-                f"per_class_{kind}": per_class,
-                "thresholds": dict(zip(self._train.classes, result.thresholds, strict=True)),
-            }
+        if state.validation is not None:
+            summary |= by_class(state.validation, self._train.classes)
         self._records.write_summary(summary)
         self._emit("done", **summary)
         return summary

@@ -22,8 +22,9 @@ class Meter:
         self._seconds += seconds
 
     def take(self) -> dict[str, float]:
-        """Mean of each loss, and ``images_per_second``."""
-        means = {name: value / self._steps for name, value in self._sums.items()}
+        """The mean ``loss``, that of each of its parts as ``loss_…``, and ``images_per_second``."""
+        means = {"loss": self._sums["total"] / self._steps}
+        means |= {f"loss_{name}": value / self._steps for name, value in self._sums.items() if name != "total"}
         means["images_per_second"] = self._steps * self._batch / max(self._seconds, 1e-9)
         self._sums, self._steps, self._seconds = {}, 0, 0.0
         return means

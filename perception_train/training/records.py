@@ -80,6 +80,11 @@ class Records:
             return None
         return max(self._validations, key=lambda row: float(row[self._metric]))
 
+    def stale(self, metric: str, patience: int, *latest: float) -> bool:
+        """Whether the best of all validations, the latest figures included, is ``patience`` (not 0) of them ago."""
+        every = [*self.figures(metric), *latest]
+        return bool(patience and every and len(every) - 1 - every.index(max(every)) >= patience)
+
     def figures(self, metric: str) -> list[float]:
         """A metric of every validation so far."""
         return [float(row[metric]) for row in self._validations]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 from faster_coco_eval import COCO, COCOeval_faster
 
+from perception_common.errors import UserError
 from perception_infer.evaluation.metrics import RECALL_POINTS, DetectionMetrics
 from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
 from ..evaluation.detection import DetectionRecord
 from ..evaluation.figures import ClassFigures, DetectionFigures
+from ..models.network import Task
 from .segmentation import SegmentationValidation, validate_segmentation
 
 #: Thresholds stay in this range: below, a model floods its users; above, it says nothing.
@@ -68,6 +71,24 @@ def validate(predictor: Predictor, dataset: CocoDataset) -> Outcome:
     if predictor.task == "segmentation":
         return validate_segmentation(predictor, dataset)
     return validate_detection(predictor, dataset)
+
+
+def headline(chosen: str, task: Task) -> str:
+    """The validation figure that says what is better.
+
+    Raises:
+        UserError: it is not one of the task.
+    """
+    figures = {"detection": ("map", "map50", "map75"), "segmentation": ("miou",)}[task]
+    if chosen not in ("auto", *figures):
+        raise UserError(f"metric '{chosen}' is not one of {task}", fix=f"use auto or {', '.join(figures)}")
+    return figures[0] if chosen == "auto" else chosen
+
+
+def by_class(result: Outcome, classes: Sequence[str]) -> dict[str, Any]:
+    """A validation's figure and threshold of every class, for a summary."""
+    kind, figures = result.per_class
+    return {f"per_class_{kind}": figures, "thresholds": dict(zip(classes, result.thresholds, strict=True))}
 
 
 def outcome(values: dict[str, Any]) -> Outcome:
