@@ -51,7 +51,7 @@ TOPICS = {
     "depth/camera_info": (CameraInfo, SENSOR),
 }
 Heard = dict[str, list[Any]]
-# The node, which takes no frame before its clock and its diagnostics have listeners and a line comes.
+# The node, which takes no frame before all that is listened to has its listener and a line comes.
 PATIENT = """
 import sys, time
 from perception_common.ros.node import run
@@ -60,7 +60,7 @@ from perception_sim.ros.camera_node import SimCameraNode
 def patient():
     node = SimCameraNode()
     for publisher in node.publishers:
-        while publisher.topic_name.endswith(("/clock", "/diagnostics")) and not publisher.get_subscription_count():
+        while publisher.topic_name.endswith(tuple(sys.argv[1].split())) and not publisher.get_subscription_count():
             time.sleep(0.01)
     sys.stdin.readline()
     return node
@@ -69,9 +69,9 @@ sys.exit(run(patient, "sim_camera_node", done=lambda node: node.finished))
 """
 
 
-def start(namespace: str, *arguments: str, patient: bool = False) -> subprocess.Popen[str]:
-    """Start the node with parameters; a ``patient`` one waits for a line before its first frame."""
-    program = ["-c", PATIENT] if patient else ["-m", "perception_sim.camera_node"]
+def start(namespace: str, *arguments: str, patient: str = "") -> subprocess.Popen[str]:
+    """Start the node with parameters; ``patient`` are ends of topics whose listeners, and a line, it waits for."""
+    program = ["-c", PATIENT, patient] if patient else ["-m", "perception_sim.camera_node"]
     command = [sys.executable, *program, "--ros-args", "-r", f"__ns:={namespace}"]
     # Each in a time of its own, because several run at once.
     command += ["-r", f"/clock:={namespace}/clock"]
@@ -94,11 +94,17 @@ def listen(*nodes: tuple[str, Sequence[str], Sequence[str]], patient: bool = Fal
     executor = SingleThreadedExecutor(context=context)
     executor.add_node(listener)
     found = [_subscribed(listener, namespace, cameras) for namespace, cameras, _ in nodes]
-    processes = [start(namespace, *arguments, patient=patient) for namespace, _, arguments in nodes]
+    awaited = ["/clock /diagnostics" + " image ground_truth" * bool(cameras) for _, cameras, _ in nodes]
+    processes = [
+        start(namespace, *arguments, patient=topics if patient else "")
+        for (namespace, _, arguments), topics in zip(nodes, awaited, strict=True)
+    ]
     deadline = time.monotonic() + 90.0
     try:
-        for (namespace, _, _), process in zip(nodes if patient else (), processes, strict=False):
-            while process.poll() is None and not listener.count_publishers(f"{namespace}/clock"):
+        for (namespace, cameras, _), process in zip(nodes if patient else (), processes, strict=False):
+            pictures = ["/".join(filter(None, (namespace, camera, "image"))) for camera in cameras]
+            topics = pictures or [f"{namespace}/clock"]
+            while process.poll() is None and not all(map(listener.count_publishers, topics)):
                 assert time.monotonic() < deadline, "the listener does not find the node"
                 executor.spin_once(timeout_sec=0.05)
             with contextlib.suppress(BrokenPipeError):

@@ -36,7 +36,7 @@ def both() -> list[Heard]:
         "clock_rate:=20.0", "clock_start:=7.5", "use_sim_time:=true", "world_frame:=hall", "frame_prefix:=r1/",
         "encoding:=rgb8",
     )  # fmt: skip
-    return listen((NAMESPACE, [""], real), (NAMESPACE + "_pair", ["left", "right"], simulated))
+    return listen((NAMESPACE, [""], real), (NAMESPACE + "_pair", ["left", "right"], simulated), patient=True)
 
 
 @pytest.fixture(scope="module")
