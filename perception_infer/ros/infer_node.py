@@ -12,6 +12,7 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
@@ -23,13 +24,14 @@ from perception_common.ros.parameters import NodeParameters
 from ..models import ModelRepository
 from ..serving import Announcement, ModelServer, Rules
 from . import report
-from .frames import TRANSPORTS
 from .infer_params import InferParams
 from .outputs import Outputs
 from .pipeline import Pipeline
 from .worker import Frame, FrameWorker, Outcome
 
 _THROTTLE_SECONDS = 5.0
+#: ``image_transport`` → message type and what is appended to the topic's name.
+_TRANSPORTS: dict[str, tuple[type[Any], str]] = {"raw": (Image, ""), "compressed": (CompressedImage, "/compressed")}
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -73,7 +75,7 @@ class InferNode(LifecycleNode):
             return _FAILURE
         self._server = server
         self._params.lock()
-        kind, suffix = TRANSPORTS[params.image_transport]
+        kind, suffix = _TRANSPORTS[params.image_transport]
         topic = self.resolve_topic_name("image") + suffix
         self._listen(kind, topic, compat.with_message_info(self._on_image), qos.NEWEST)
         self._listen(VisionInfo, "checkpoint", self._on_checkpoint, qos.LATCHED)

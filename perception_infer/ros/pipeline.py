@@ -6,12 +6,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from perception_common.ros.images import ImageError
+from perception_common.ros.images import ImageError, image_from_msg
 
 from ..contract.geometry import Pixels
 from ..predictor import Predictor
 from ..serving import ModelServer
-from .frames import pixels_from_msg
 from .infer_params import InferParams
 from .outputs import Outputs, Result
 from .report import Times
@@ -36,7 +35,7 @@ class Pipeline:
             return Outcome.NO_MODEL
         header = frame.message.header
         try:
-            rgb = pixels_from_msg(frame.message)
+            rgb = image_from_msg(frame.message)
         except ImageError as error:
             self._complain(f"image left out: {error}")
             return Outcome.INVALID

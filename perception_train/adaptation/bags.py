@@ -1,4 +1,4 @@
-"""Frames of a recording, copied out as lossless pictures. Needs `rosbags`, and no ROS for compressed images."""
+"""Frames of a recording, copied out as lossless pictures. Needs `rosbags`, and no ROS."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_common.errors import UserError
+from perception_common.images import ImageError, Raw, rgb_from_compressed, rgb_from_raw
 
 from .pictures import Picture, spread
 
@@ -82,20 +83,9 @@ def _choose(bag: Path, topic: str, connections: list[Any]) -> list[Any]:
 
 
 def _pixels(message: Any, where: str) -> npt.NDArray[np.uint8]:
-    if hasattr(message, "format"):
-        decoded = cv2.imdecode(np.frombuffer(message.data, np.uint8), cv2.IMREAD_COLOR) if len(message.data) else None
-        if decoded is None:
-            raise UserError(f"a compressed frame ({message.format!r}) cannot be decoded", where=where)
-        return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
     try:
-        from perception_common.ros.images import ImageError, image_from_msg
-    except ImportError as error:
-        raise UserError(
-            "raw images are read with the ROS message packages, which are missing",
-            where=where,
-            fix="source ROS 2, or choose a compressed topic with --topic",
-        ) from error
-    try:
-        return image_from_msg(message)
+        if hasattr(message, "format"):
+            return rgb_from_compressed(message.data, message.format)
+        return rgb_from_raw(Raw.of(message))
     except ImageError as error:
         raise UserError(f"a frame cannot be used: {error}", where=where) from error

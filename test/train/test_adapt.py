@@ -24,6 +24,7 @@ from perception_train.adaptation.params import AdaptParams
 from perception_train.adaptation.pictures import from_folder, list_sha256, spread
 from perception_train.adaptation.statistics import adapted, make_views
 from perception_train.data.coco import CocoDataset
+from perception_train.export.calibration import calibration_pictures
 from perception_train.export.candidate import Candidate
 
 BAGS = Path(__file__).resolve().parents[3] / "shared" / "data" / "bags"
@@ -189,8 +190,6 @@ def bag(shapes: Path, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("topic", ["/raw", "/packed"])
 def test_a_bag_is_as_good_as_its_pictures(shapes: Path, repository: Path, bag: Path, topic: str) -> None:
-    if topic == "/raw":
-        pytest.importorskip("sensor_msgs")
     options: dict[str, Any] = dict(model_root=str(repository), model="shapes", version=1, threads=1)
     adapt(AdaptParams(images=str(shapes / "val"), **options))
     told = adapt(AdaptParams(bag=str(bag), topic=topic, **options))
@@ -202,6 +201,15 @@ def test_a_bag_is_as_good_as_its_pictures(shapes: Path, repository: Path, bag: P
 def test_frames_of_a_bag_are_spread(bag: Path, tmp_path: Path) -> None:
     taken = from_bag(next(bag.glob("*.db3")), "/packed", 3, tmp_path)
     assert [picture.name for picture in taken] == ["/packed@0", "/packed@6000000000", "/packed@11000000000"]
+
+
+def test_a_bag_calibrates_as_its_pictures_do(shapes: Path, bag: Path) -> None:
+    from_pictures = calibration_pictures(shapes / "val" / "images", "", (96, 64), 5)
+    recorded = calibration_pictures(bag, "/packed", (96, 64), 5)
+    assert len(recorded) == 5
+    assert all(np.array_equal(one, other) for one, other in zip(from_pictures, recorded, strict=True))
+    with pytest.raises(UserError, match="a topic is given, but no bag"):
+        calibration_pictures(shapes / "val" / "images", "/packed", (96, 64), 5)
 
 
 @pytest.mark.skipif(not BAGS.is_dir(), reason="the sample recordings are not here")
