@@ -65,6 +65,8 @@ setup(
         # one of robot, robot-cuda (its onnxruntime replaces the CPU one)
         "robot": ["onnxruntime", OPENCV, "psutil", "rosbags", "safetensors"],
         "robot-cuda": ["onnxruntime-gpu", OPENCV, "psutil", "rosbags", "safetensors"],
+        # robots with an x86 processor: the backend openvino, faster there than onnxruntime
+        "openvino": ["openvino"],
         # workstations; on a Jetson TensorRT comes with JetPack
         "tensorrt": ["tensorrt"],
         "sim": ["jinja2", "markupsafe", "matplotlib", "mujoco", OPENCV, "pillow", "rich"],

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = ("robot", "sim", "train", "cluster", "objects", "dev")
+EXTRAS = ("robot", "openvino", "sim", "train", "cluster", "objects", "dev")
 # What holds wherever these files are used, so that it need not be repeated in every line.
 ALWAYS = ("sys_platform == 'linux'", "platform_python_implementation == 'CPython'", "python_full_version < '3.15'")
 # ROS 2 is on PyPI for this machine type only.

@@ -46,7 +46,7 @@ UNFINISHED = VENV / ".perception_suite_unfinished"
 # In an environment where vision_msgs is ours: the fingerprint of what it was built from.
 OVERLAY_MARK = VENV / "share" / "vision_msgs" / ".overlay"
 UV = "uv==0.13.9"
-EXTRAS = "robot,sim,train,cluster,objects,dev"
+EXTRAS = "robot,openvino,sim,train,cluster,objects,dev"
 RENDER_PACKAGES = ["libegl1", "libgl1", "libgl1-mesa-dri"]
 RENDER_CHECK = "import mujoco.egl as egl; context = egl.GLContext(16, 16); context.make_current(); context.free()"
 ROS_CHECK = "import rclpy; from vision_msgs.msg import Detection2DArray; rclpy.init(); rclpy.shutdown()"

@@ -154,7 +154,7 @@ def write_segmenter(repository: Path, name: str = "segments") -> Path:
     )
     arrays = parity_arrays(0.9)
     parity = {"image": arrays["image"], "fp32.mask": (arrays["image"][..., 0] > _BRIGHT).astype(np.uint8)}
-    graph = Graph(segmenter_graph(), {"miou": 1.0}, ("onnxruntime",), Tolerance())
+    graph = Graph(segmenter_graph(), {"miou": 1.0}, ("onnxruntime", "openvino"), Tolerance())
     return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), parity)
 
 
@@ -241,7 +241,7 @@ def write_detector(
     ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check.
     """
     facts = model_facts(name, classes, thresholds, size)
-    graph = Graph(detector_graph(score, size, work), {"map50": 1.0}, ("onnxruntime",), Tolerance())
+    graph = Graph(detector_graph(score, size, work), {"map50": 1.0}, ("onnxruntime", "openvino"), Tolerance())
     answers = parity_arrays(score if answers_score is None else answers_score, size)
     return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), answers)
 

@@ -22,9 +22,16 @@ def _onnx_runtime(graph: bytes, variant: Variant, threads: int) -> Backend:
     return OnnxRuntimeBackend(graph, variant, threads)
 
 
+def _openvino(graph: bytes, variant: Variant, threads: int) -> Backend:
+    from .openvino import OpenVinoBackend
+
+    return OpenVinoBackend(graph, variant, threads)
+
+
 #: Name → maker, in the order in which ``auto`` tries them. Makers import their module when called.
 MAKERS: dict[str, Callable[[bytes, Variant, int], Backend]] = {
     "onnxruntime": _onnx_runtime,
+    "openvino": _openvino,
 }
 CHOICES = (AUTO, *MAKERS)
 

@@ -123,6 +123,8 @@ def check_backends() -> Iterable[Finding]:
         return
     providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
     yield Finding("onnxruntime", "ok", f"{onnxruntime.__version__}, providers {', '.join(providers)}")
+    if openvino := _version("openvino"):
+        yield Finding("openvino", "ok", f"{openvino}: choose it with backend:=openvino")
 
 
 def check_gpu() -> Iterable[Finding]:

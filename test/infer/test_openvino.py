@@ -1,0 +1,89 @@
+"""The same bundles on OpenVINO: answers, refusals, and silence on the network."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import bundles
+import numpy as np
+import pytest
+from bundles import scene, write_detector, write_segmenter
+
+from perception_common.errors import UserError
+from perception_infer.backends.select import make_backend
+from perception_infer.loading import load_proven
+from perception_infer.models import Bundle, open_bundle
+
+if importlib.util.find_spec("openvino") is None:
+    pytest.skip("OpenVINO is not installed", allow_module_level=True)
+from perception_infer.backends.openvino import OpenVinoBackend
+
+RECTANGLES = {"red": (40, 40, 100, 80), "blue": (200, 60, 240, 200)}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return open_bundle(write_detector(tmp_path_factory.mktemp("repository")))
+
+
+def test_it_answers_as_the_trainer_and_as_onnx_runtime(bundle: Bundle) -> None:
+    found = []
+    for name in ("openvino", "onnxruntime"):
+        predictor, parity = load_proven(bundle, name, 1)
+        assert parity.objects > 0
+        assert predictor.backend.name == name
+        with predictor:
+            found.append(predictor.predict(scene((640, 480), RECTANGLES)))
+    assert len(found[0].boxes) == 2
+    assert np.allclose(found[0].boxes, found[1].boxes, atol=1e-3)
+    assert np.allclose(found[0].scores, found[1].scores, atol=1e-5)
+    assert np.array_equal(found[0].labels, found[1].labels)
+
+
+def test_masks(tmp_path: Path) -> None:
+    segmenter, _ = load_proven(open_bundle(write_segmenter(tmp_path)), "openvino", 1)
+    picture = scene((640, 480), RECTANGLES)
+    with segmenter:
+        assert np.array_equal(segmenter.segment(picture).mask, (picture[:, :, 0] > 200).astype(np.uint8))
+
+
+def test_an_answer_is_not_overwritten_by_the_next(bundle: Bundle) -> None:
+    backend = make_backend(bundle, "openvino", 1)
+    size = bundle.manifest.input
+    image = np.zeros((size.batch, size.height, size.width, 3), np.uint8)
+    image[0] = scene((size.width, size.height), RECTANGLES)
+    first = backend.run(image)
+    kept = {name: array.copy() for name, array in first.items()}
+    backend.run(np.zeros_like(image))
+    assert all(np.array_equal(first[name], kept[name]) for name in kept)
+    assert first["labels"].max() >= 0
+    backend.close()
+    backend.close()
+
+
+def test_other_tensors_than_the_manifests_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = bundles.detector_graph(size=(320, 320))
+    monkeypatch.setattr(bundles, "detector_graph", lambda *_: graph)
+    with pytest.raises(UserError, match=r"input 'image' is uint8 \[1, 320, 320, 3\], the manifest says uint8"):
+        load_proven(open_bundle(write_detector(tmp_path)), "openvino")
+
+
+def test_a_damaged_graph_is_refused_in_one_line(bundle: Bundle) -> None:
+    variant, graph = bundle.manifest.variants["fp32"], bundle.read("model.onnx")
+    for data in (b"", b"not a graph at all", graph[: len(graph) // 2], graph.replace(b"ReduceMax", b"ReduceMix")):
+        with pytest.raises(UserError) as caught:
+            OpenVinoBackend(data, variant)
+        assert "\n" not in str(caught.value)
+
+
+def test_its_telemetry_is_never_imported() -> None:
+    code = (
+        "import sys, threading, perception_infer.backends.openvino as backend; "
+        "assert not [name for name in sys.modules if name.startswith('openvino_telemetry')]; "
+        "assert threading.active_count() == 1; print(backend.openvino.__version__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
