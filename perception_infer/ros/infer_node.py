@@ -48,7 +48,8 @@ class InferNode(LifecycleNode):
         self._listeners: list[Any] = []
         self._state, self._failure, self._starting = "unconfigured", "", False
         self._times = report.Times()
-        self._pipeline = Pipeline(Outputs(self), self._times, self._complain)
+        clock = self.get_clock()
+        self._pipeline = Pipeline(Outputs(self), lambda: clock.now().nanoseconds, self._times, self._complain)
         self._worker = FrameWorker(
             self._process, lambda: self._server is not None and self._server.replacing, self._on_failure
         )

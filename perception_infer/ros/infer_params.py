@@ -40,6 +40,17 @@ class InferParams:
     )
     allow_downgrade: bool = param(False, "accept versions older than the newest accepted one that never served here")
     image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
+    max_age_ms: float = param(
+        0.0,
+        "frames whose stamp is older than this when their turn comes are left out; 0 takes all, as do frames without"
+        " a stamp",
+        minimum=0.0,
+        maximum=3.6e6,
+        live=True,
+    )
+    only_when_watched: bool = param(
+        False, "leave frames out while nobody subscribes to any of their results", live=True
+    )
     overlay_scores: bool = param(True, "write the score behind the class name on the overlay", live=True)
     overlay_opacity: float = param(
         0.45, "opacity of the colours of a mask on the overlay", minimum=0.0, maximum=1.0, live=True

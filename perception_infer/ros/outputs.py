@@ -37,6 +37,11 @@ class Outputs:
         self._label_info = publisher(LabelInfo, "label_info", qos.LATCHED)
         self._model_status = publisher(VisionInfo, "model_status", qos.LATCHED)
 
+    def watched(self) -> bool:
+        """Whether anybody subscribes to a result of a frame."""
+        results = (self._detections, self._mask, self._mask_colour, self._overlay)
+        return any(publisher.get_subscription_count() for publisher in results)
+
     def publish_model(self, header: Header, predictor: Predictor) -> None:
         """Say which model serves from the image of ``header`` on; called before that image's result."""
         manifest = predictor.bundle.manifest

@@ -22,18 +22,25 @@ class Pipeline:
 
     Args:
         outputs: where results go.
+        clock: the node's time in nanoseconds, which cameras stamp with.
         times: what is measured.
         complain: logs a line; called for every image that cannot be used.
     """
 
-    def __init__(self, outputs: Outputs, times: Times, complain: Callable[[str], None]) -> None:
-        self._outputs, self._times, self._complain = outputs, times, complain
+    def __init__(
+        self, outputs: Outputs, clock: Callable[[], int], times: Times, complain: Callable[[str], None]
+    ) -> None:
+        self._outputs, self._clock, self._times, self._complain = outputs, clock, times, complain
 
     def process(self, frame: Frame, server: ModelServer | None, params: InferParams) -> Outcome:
         """Convert, ask the model, publish; what a new model is comes before its first result."""
         if server is None:
             return Outcome.NO_MODEL
         header = frame.message.header
+        if params.only_when_watched and not self._outputs.watched():
+            return Outcome.UNWATCHED
+        if is_stale(header.stamp.sec * 10**9 + header.stamp.nanosec, self._clock(), params.max_age_ms):
+            return Outcome.STALE
         try:
             rgb = image_from_msg(frame.message)
         except ImageError as error:
@@ -55,3 +62,8 @@ class Pipeline:
         result: Result = predictor.predict(rgb) if predictor.task == "detection" else predictor.segment(rgb)
         self._times.inference.add((time.perf_counter() - began) * 1e3)
         return result
+
+
+def is_stale(stamp: int, now: int, max_age_ms: float) -> bool:
+    """Whether a frame is too old to be of use; times in nanoseconds, a stamp of 0 is none, and 0 ms is no limit."""
+    return max_age_ms > 0 and stamp != 0 and now - stamp > max_age_ms * 1e6

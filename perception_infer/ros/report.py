@@ -61,6 +61,8 @@ def diagnostics(
         "frames_unprocessed": frames.unprocessed,
         "frames_without_model": frames.without_model,
         "frames_invalid": frames.invalid,
+        "frames_stale": frames.stale,
+        "frames_unwatched": frames.unwatched,
         "frames_failed": frames.failed,
         "frames_lost_in_transport": frames.lost_in_transport,
         "frames_lost_in_swaps": frames.lost_in_swaps,

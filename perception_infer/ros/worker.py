@@ -21,6 +21,8 @@ class Outcome(enum.Enum):
     PROCESSED = "processed"
     INVALID = "invalid"
     NO_MODEL = "no model"
+    STALE = "stale"
+    UNWATCHED = "unwatched"
     FAILED = "failed"
 
 
@@ -35,11 +37,13 @@ class Frame:
 
 @dataclass(frozen=True)
 class FrameCounts:
-    """Where the frames went: received = processed + unprocessed + invalid + failed (+ one waiting, + one in work).
+    """Where the frames went: received = processed + unprocessed + invalid + stale + unwatched + failed.
 
-    ``lost_in_swaps`` counts those among the unprocessed and failed that arrived while a serving model was being
-    replaced; ``without_model`` those of the unprocessed that came before any model served. ``lost_in_transport`` is
-    -1 as long as the middleware gives no running numbers.
+    One more may wait, and one be in work. ``stale`` were too old when their turn came, and to results of the
+    ``unwatched`` nobody had subscribed, both only where that is asked for. ``lost_in_swaps`` counts those among the
+    unprocessed and failed that arrived while a serving model was being replaced; ``without_model`` those of the
+    unprocessed that came before any model served. ``lost_in_transport`` is -1 as long as the middleware gives no
+    running numbers.
     """
 
     received: int = 0
@@ -47,6 +51,8 @@ class FrameCounts:
     unprocessed: int = 0
     without_model: int = 0
     invalid: int = 0
+    stale: int = 0
+    unwatched: int = 0
     failed: int = 0
     lost_in_swaps: int = 0
     lost_in_transport: int = -1
@@ -177,14 +183,12 @@ class FrameWorker:
             return frame
 
     def _settle(self, frame: Frame, outcome: Outcome) -> None:
-        if outcome is Outcome.PROCESSED:
-            self._count(processed=1)
-        elif outcome is Outcome.INVALID:
-            self._count(invalid=1)
-        elif outcome is Outcome.NO_MODEL:
+        if outcome is Outcome.NO_MODEL:
             self._count(unprocessed=1, without_model=1)
-        else:
+        elif outcome is Outcome.FAILED:
             self._count(failed=1, lost_in_swaps=int(frame.in_swap))
+        else:
+            self._count(**{outcome.value: 1})
 
     def _drop_waiting(self) -> None:
         if self._waiting is not None:

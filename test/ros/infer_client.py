@@ -61,7 +61,7 @@ class Client:
         self.image = self.node.create_publisher(Image, "image", qos.SENSOR)
         self.compressed = self.node.create_publisher(CompressedImage, "image/compressed", qos.SENSOR)
         self.checkpoint = self.node.create_publisher(VisionInfo, "checkpoint", qos.LATCHED)
-        self._subscribe(Detection2DArray, "detections", qos.RESULTS, self.detections)
+        self.look()
         self._subscribe(VisionInfo, "model_status", qos.LATCHED, self.statuses)
         self._subscribe(LabelInfo, "label_info", qos.LATCHED, self.labels)
         self.node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
@@ -72,6 +72,14 @@ class Client:
             into.append(Received(message, info["source_timestamp"]))
 
         return self.node.create_subscription(kind, topic, callback, profile)
+
+    def look_away(self) -> None:
+        """No longer subscribe to detections."""
+        self.node.destroy_subscription(self._watching)
+
+    def look(self) -> None:
+        """Subscribe to detections again."""
+        self._watching = self._subscribe(Detection2DArray, "detections", qos.RESULTS, self.detections)
 
     def watch_overlay(self) -> None:
         """Become a viewer of the overlay."""

@@ -12,8 +12,9 @@ from bundles import scene, write_detector
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, Client, Start, World, boxes, until
+from infer_client import RECTANGLES, Client, Stamp, Start, World, boxes, until
 from sensor_msgs.msg import Image
+from std_msgs.msg import Header
 
 from perception_common.ros.images import image_to_msg
 from perception_infer.models import open_bundle
@@ -36,13 +37,15 @@ def main(world: World, start: Start, models: Path) -> Client:
 
 
 @pytest.mark.parametrize("size", [(640, 480), (320, 240)])
-@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8"])
+@pytest.mark.parametrize("encoding", ["rgb8", "bgr8", "rgba8", "rgb16"])
 def test_headers_are_copied_and_boxes_are_in_pixels_of_the_image(
     main: Client, size: tuple[int, int], encoding: str
 ) -> None:
     picture = scene(size, RECTANGLES)
     if encoding == "bgr8":
         picture = picture[:, :, ::-1]
+    if encoding == "rgb16":
+        picture = picture.astype(np.uint16) * 257
     if encoding == "rgba8":
         picture = np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
     answer = main.answer(picture, encoding)
@@ -82,6 +85,8 @@ def test_diagnostics_have_every_value(main: Client) -> None:
         "frames_lost_in_transport",
         "frames_lost_in_swaps",
         "frames_invalid",
+        "frames_stale",
+        "frames_unwatched",
         "swaps",
         "refused",
         "ignored",
@@ -119,6 +124,44 @@ def test_bad_images_are_survived_and_counted(main: Client) -> None:
         int(main.diagnostics(lambda v: int(v["frames_invalid"]) > before)["frames_invalid"]) - before >= len(broken) - 1
     )
     assert len(main.answer(scene((320, 240), RECTANGLES)).detections) == 2
+
+
+def test_stale_frames_are_left_out_and_counted(main: Client) -> None:
+    before = int(main.diagnostics()["frames_stale"])
+    # The client stamps as if it were 1970.
+    assert main.set_parameter("max_age_ms", 60_000.0) == (True, "")
+    stale = {main.send(scene((320, 240), RECTANGLES)) for _ in range(5)}
+    main.diagnostics(lambda values: int(values["frames_stale"]) > before)
+    assert not stale & {received.stamp for received in main.detections}
+
+    def without_stamp() -> Stamp:
+        main.image.publish(image_to_msg(scene((320, 240), RECTANGLES), "rgb8", Header()))
+        return (0, 0)
+
+    def just_now() -> Stamp:
+        header = Header(stamp=main.node.get_clock().now().to_msg())
+        main.image.publish(image_to_msg(scene((320, 240), RECTANGLES), "rgb8", header))
+        return header.stamp.sec, header.stamp.nanosec
+
+    for send in (without_stamp, just_now):
+        assert len(main.answer_to(send).detections) == 2
+    assert main.set_parameter("max_age_ms", 0.0) == (True, "")
+    assert len(main.answer(scene((320, 240), RECTANGLES)).detections) == 2
+
+
+def test_nothing_is_computed_for_nobody_where_that_is_asked_for(main: Client) -> None:
+    before = main.diagnostics()
+    assert main.set_parameter("only_when_watched", True) == (True, "")
+    main.look_away()
+
+    def unwatched() -> bool:
+        main.send(scene((320, 240), RECTANGLES))
+        return int(main.diagnostics()["frames_unwatched"]) > int(before["frames_unwatched"])
+
+    until(unwatched)
+    main.look()
+    assert len(main.answer(scene((320, 240), RECTANGLES)).detections) == 2
+    assert main.set_parameter("only_when_watched", False) == (True, "")
 
 
 def test_the_threshold_is_live_and_other_parameters_are_not(main: Client) -> None:
