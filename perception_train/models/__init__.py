@@ -32,6 +32,16 @@ def _unet(size: str) -> Callable[[int], Network]:
     return build
 
 
+def _unet_yolo(size: str) -> Callable[[int], Network]:
+    def build(classes: int) -> Network:
+        from .unet_yolo import UnetYolo
+        from .yolo import SIZES
+
+        return UnetYolo(classes, SIZES[size])
+
+    return build
+
+
 def _ssd(name: str) -> Callable[[int], Network]:
     def build(classes: int) -> Network:
         from . import ssd
@@ -64,6 +74,8 @@ BUILDERS: dict[str, Callable[[int], Network]] = {
     "ssd300": _ssd("ssd300"),
     "faster_rcnn_mobilenet": _faster_rcnn("mobilenet"),
     "faster_rcnn_resnet50": _faster_rcnn("resnet50"),
+    "unet_yolo_n": _unet_yolo("n"),
+    "unet_yolo_s": _unet_yolo("s"),
     "unet_mobilenet": _unet("mobilenet"),
     "unet_resnet18": _unet("resnet18"),
     "unet_resnet34": _unet("resnet34"),

@@ -33,7 +33,7 @@ from torchvision.ops import MultiScaleRoIAlign
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from .losses import Targets
-from .network import ClassRows, Detector, autocast
+from .network import ClassRows, Detector, autocast, centred
 from .proposals import Proposals, clip, decode_boxes, large, propose
 from .roi import BINS, SAMPLES, sample_regions
 
@@ -48,7 +48,6 @@ _MIN_SIDE = 1e-2
 #: The name of the level that torchvision adds for the proposals; regions are not sampled from it.
 _EXTRA_LEVEL = "pool"
 _RATIOS = (0.5, 1.0, 2.0)
-_MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 @dataclass(frozen=True)
@@ -121,8 +120,6 @@ class FasterRcnn(Detector):
             nms_thresh=self.suppression_iou,
             detections_per_img=100,
         )
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(_STD).view(1, 3, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Raw:
         batch, _, height, width = (int(side) for side in images.shape)
@@ -171,7 +168,7 @@ class FasterRcnn(Detector):
 
     def _pyramid(self, images: Tensor) -> dict[str, Tensor]:
         """Features float32 [B, C, Hi, Wi] by name, finest level first."""
-        features = self.backbone((images - self.mean) / self.std)
+        features = self.backbone(centred(images))
         return {name: x.float() for name, x in features.items()}
 
     def _anchors(self, features: list[Tensor], height: int, width: int) -> list[Tensor]:

@@ -22,6 +22,7 @@ from perception_common.errors import UserError
 
 from .losses import Targets
 from .network import ClassRows, Detector, autocast, centred
+from .normalizer import normalizer
 from .proposals import decode_boxes
 
 Raw = tuple[Tensor, Tensor]
@@ -92,7 +93,10 @@ class Ssd(Detector):
             matches.append(self.net.proposal_matcher(box_iou(boxes[mask], anchors)) if mask.any() else none)
         outputs = {"bbox_regression": regression.float(), "cls_logits": logits.float()}
         parts = self.net.compute_loss(told, outputs, [anchors] * len(told), matches)
-        return {"box": parts["bbox_regression"], "cls": parts["classification"]}
+        # Both are divided by the matched default boxes of these images: by those of all processes instead.
+        matched = torch.stack([match >= 0 for match in matches]).sum().float()
+        shared = matched.clamp(min=1.0) / normalizer(matched)
+        return {"box": parts["bbox_regression"] * shared, "cls": parts["classification"] * shared}
 
     def decode(self, raw: Raw, height: int, width: int) -> tuple[Tensor, Tensor]:
         regression, logits = (part.float() for part in raw)

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from ..data.augment import IGNORED
 from .losses import Targets
 from .network import ClassRows, Segmenter, autocast, centred
+from .normalizer import normalizer, over_all
 
 
 @dataclass(frozen=True)
@@ -96,17 +97,16 @@ def segmentation_losses(logits: Tensor, pixels: Tensor) -> dict[str, Tensor]:
         pixels: int64 [B, H, W], class ids with 0 = background; `IGNORED` pixels do not count.
     """
     counted = pixels != IGNORED
-    if not counted.any():
-        return {"ce": logits.sum() * 0.0, "dice": logits.sum() * 0.0}
     shown = torch.where(counted, pixels, 0)
     log_probability = logits.log_softmax(1)
     # Of each pixel's own class; everything else needs sums over pixels alone, and no one-hot truth.
     own = log_probability.gather(1, shown[:, None])[:, 0]
-    cross_entropy = -(own * counted).sum() / counted.sum()
+    cross_entropy = -(own * counted).sum() / normalizer(counted.sum().to(logits.dtype))
     classes, flat = logits.shape[1], shown.flatten()
     common = logits.new_zeros(classes).index_add(0, flat, (own.exp() * counted).flatten())
     truth = torch.bincount(flat, counted.flatten().to(logits.dtype), minlength=classes)
     found = (log_probability.exp() * counted[:, None]).sum((0, 2, 3))
+    common, truth, found = over_all(torch.stack((common, truth, found)))
     # Classes that the batch does not show have no coefficient: cross-entropy keeps them away.
     present = truth[1:] > 0
     dice = (1.0 - (2.0 * common[1:] + 1.0) / (found[1:] + truth[1:] + 1.0))[present]

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from .blocks import ConvBlock, CrossStage, PyramidPooling, standardize
 from .losses import DetectionLoss, Targets
-from .network import ClassRows, Detector, autocast
+from .network import ClassRows, Detector, Network, autocast
 
 #: Pixels of the network input per cell, for each level of the pyramid.
 STRIDES = (8, 16, 32)
@@ -59,8 +59,8 @@ SIZES = (
 _FLAT = 1e-4
 
 
-class Yolo(Detector):
-    """Our YOLO; ``forward`` gives raw predictions [B, 4 * BINS + classes, A] over all cells of all levels."""
+class YoloNetwork(Network):
+    """Backbone, pyramid and heads: all that our YOLO shares with networks that learn more than boxes."""
 
     class_rows: ClassVar[tuple[ClassRows, ...]] = (ClassRows(r"class_heads\.\d+\.2\.(weight|bias)"),)
 
@@ -87,14 +87,19 @@ class Yolo(Detector):
         self.criterion = DetectionLoss(classes, BINS)
         self._start_biases()
 
-    def forward(self, images: Tensor) -> Tensor:
+    def top_down(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The backbone's features at stride 4, and the pyramid's at strides 8, 16 and 32 on its way down."""
         if self.standardize:
             images = standardize(images, _FLAT)
-        f8 = self.stage8(self.stem(images))
+        f4 = self.stem(images)
+        f8 = self.stage8(f4)
         f16 = self.stage16(f8)
         f32 = self.stage32(f16)
         t16 = self.top_down16(torch.cat((self.up(f32), f16), 1))
-        p8 = self.top_down8(torch.cat((self.up(t16), f8), 1))
+        return f4, self.top_down8(torch.cat((self.up(t16), f8), 1)), t16, f32
+
+    def predictions(self, p8: Tensor, t16: Tensor, f32: Tensor) -> Tensor:
+        """Raw predictions [B, 4 * BINS + classes, A] over all cells of all levels, of what `top_down` gave."""
         p16 = self.bottom_up16(torch.cat((self.down8(p8), t16), 1))
         p32 = self.bottom_up32(torch.cat((self.down16(p16), f32), 1))
         levels = [
@@ -102,6 +107,31 @@ class Yolo(Detector):
             for x, box, score in zip((p8, p16, p32), self.box_heads, self.class_heads, strict=True)
         ]
         return torch.cat(levels, 2)
+
+    def box_losses(self, raw: Tensor, images: Tensor, targets: Targets) -> dict[str, Tensor]:
+        """The parts of the loss of raw predictions."""
+        raw = raw.float().transpose(1, 2)
+        centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
+        return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
+
+    def backbone_parts(self) -> list[nn.Module]:
+        return [*self.stem, self.stage8, self.stage16, self.stage32]
+
+    def _start_biases(self) -> None:
+        # A rare-object prior per cell keeps the first steps from drowning in background (RetinaNet, 4.1).
+        for head, stride in zip(self.class_heads, STRIDES, strict=True):
+            prior = 5 / self.classes / (640 / stride) ** 2
+            nn.init.constant_(head[-1].bias, math.log(prior / (1 - prior)))
+        for head in self.box_heads:
+            nn.init.constant_(head[-1].bias, 1.0)
+
+
+class Yolo(YoloNetwork, Detector):
+    """Our YOLO; ``forward`` gives raw predictions [B, 4 * BINS + classes, A] over all cells of all levels."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        _, *levels = self.top_down(images)
+        return self.predictions(*levels)
 
     def decode(self, raw: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
         """Boxes float32 [B, A, 4], xyxy in network pixels, and class probabilities float32 [B, A, classes].
@@ -117,20 +147,7 @@ class Yolo(Detector):
     def losses(self, images: Tensor, targets: Targets, bf16: bool) -> dict[str, Tensor]:
         with autocast(images, bf16):
             raw = self(images)
-        raw = raw.float().transpose(1, 2)
-        centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
-        return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
-
-    def backbone_parts(self) -> list[nn.Module]:
-        return [*self.stem, self.stage8, self.stage16, self.stage32]
-
-    def _start_biases(self) -> None:
-        # A rare-object prior per cell keeps the first steps from drowning in background (RetinaNet, 4.1).
-        for head, stride in zip(self.class_heads, STRIDES, strict=True):
-            prior = 5 / self.classes / (640 / stride) ** 2
-            nn.init.constant_(head[-1].bias, math.log(prior / (1 - prior)))
-        for head in self.box_heads:
-            nn.init.constant_(head[-1].bias, 1.0)
+        return self.box_losses(raw, images, targets)
 
 
 def anchors(height: int, width: int, device: torch.device) -> tuple[Tensor, Tensor]:

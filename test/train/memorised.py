@@ -26,6 +26,7 @@ RECIPES = {
     "ssdlite": (4, 80, 4e-3),
     "faster_rcnn_mobilenet": (2, 40, 1e-3),
     "unet_mobilenet": (4, 60, 6e-3),
+    "unet_yolo_n": (4, 60, 6e-3),
 }
 #: Faster R-CNN's smallest anchors have 32 pixels.
 SIDES = (32, 56)

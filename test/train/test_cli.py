@@ -53,10 +53,22 @@ def test_run_evaluate_export(shapes: Path, tmp_path: Path) -> None:
     assert json.loads(again.stdout)["variants"] == {}
 
     told = ("--precisions", "fp32", "int8_cpu", "--budget", 1, "--calibration-images", 4)
+    told += ("--calibration", shapes / "val" / "images")
     small = command("export", "--run-directory", tmp_path / "run", *told, "--json", "-")
     assert small.returncode == 0, small.stderr
     assert list(json.loads(small.stdout)["variants"]) == ["int8_cpu"]
     assert (tmp_path / "models" / "shapes" / "3" / "model.int8_cpu.onnx").is_file()
+
+
+def test_a_segmenter_for_isaac_ros(shapes: Path, tmp_path: Path) -> None:
+    done = command(*training(shapes, tmp_path), "--architecture", "unet_yolo_n", "--steps", 40)
+    assert done.returncode == 0, done.stderr
+    told = ("export", "--run-directory", tmp_path / "run", "--layout", "isaac", "--output", tmp_path / "isaac")
+    written = command(*told, "--json", "-")
+    assert written.returncode == 0, written.stderr
+    files = json.loads(written.stdout)["files"]
+    assert {Path(file).name for file in files.values()} == {file.name for file in (tmp_path / "isaac").iterdir()}
+    one_line(command(*told), "exists")
 
 
 def test_ctrl_c_stops_with_a_checkpoint_and_the_same_command_goes_on(shapes: Path, tmp_path: Path) -> None:
@@ -102,6 +114,8 @@ def test_mistakes_are_told_in_one_line(shapes: Path, tmp_path: Path) -> None:
     one_line(command("evaluate", "--dataset", shapes / "val", "--model-root", tmp_path / "none"), "")
     one_line(command("export", "--run-directory", tmp_path), "no checkpoint")
     one_line(command("export", "--precisions", "fp8"), "'precisions' cannot be 'fp8'")
+    one_line(command("export", "--calibration-topic", "/camera"), "a topic is given without a recording")
+    one_line(command("export", "--layout", "isaac"), "give --output DIR")
 
 
 def test_class_names_must_agree_with_the_bundle(shapes: Path, candidate: Any, tmp_path: Path) -> None:

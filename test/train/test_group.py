@@ -33,37 +33,39 @@ from perception_train.training.step import Losses
 _STEPS = 60
 
 
-def _model() -> Losses:
+def _model(architecture: str) -> Losses:
     torch.manual_seed(5)
     # With fixed statistics the mean over parts of a batch is the mean over the whole.
-    return Losses(build_model("yolo_n", 2).eval())
+    return Losses(build_model(architecture, 2).eval())
 
 
 def _batch(shapes: str, places: range | None) -> Batch:
-    return TrainLoader(CocoDataset.open(Path(shapes) / "train"), (96, 64), 4, 0, TrainParams(), 0, places=places).batch(
-        0, False
-    )
+    dataset = CocoDataset.open(Path(shapes) / "train")
+    return TrainLoader(dataset, (96, 64), 4, 0, TrainParams(), 0, with_masks=True, places=places).batch(0, False)
 
 
 def _gradients(model: torch.nn.Module) -> list[torch.Tensor]:
     return [x.grad.clone() for x in model.parameters() if x.grad is not None]
 
 
-def _rank(rank: int, shapes: str, folder: str) -> None:
+def _rank(rank: int, architecture: str, shapes: str, folder: str) -> None:
     os.environ.update(RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank), MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2)
     group = Group(rank, 2, torch.device("cpu"))
-    model = _model()
+    model = _model(architecture)
     batch = _batch(shapes, group.share(4))
     values = group.means(accumulated(group.joined(model), [batch, batch], False))
     torch.save((values, _gradients(model)), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
 
-def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(shapes: Path, tmp_path: Path) -> None:
-    mp.spawn(_rank, (str(shapes), str(tmp_path)), nprocs=2)
-    model = _model()
+@pytest.mark.parametrize("architecture", ["yolo_n", "ssdlite", "unet_yolo_n"])
+def test_two_processes_have_the_gradients_of_one_with_the_whole_batch(
+    architecture: str, shapes: Path, tmp_path: Path
+) -> None:
+    mp.spawn(_rank, (architecture, str(shapes), str(tmp_path)), nprocs=2)
+    model = _model(architecture)
     batch = _batch(str(shapes), None)
     expected = accumulated(model, [batch, batch], False)
     for rank in range(2):

@@ -76,6 +76,8 @@ def test_a_resumed_run_needs_no_bundle(repository: Path, shapes: Path, tmp_path:
         ("ssdlite", ("net.head.classification_head.module_list.0.1.bias", 1, 1)),
         ("faster_rcnn_mobilenet", ("roi_heads.box_predictor.bbox_pred.weight", 1, 4)),
         ("unet_mobilenet", ("net.segmentation_head.0.weight", 1, 1)),
+        ("unet_yolo_n", ("pixel_head.1.weight", 1, 1)),
+        ("unet_yolo_n", ("class_heads.1.2.bias", 0, 1)),
     ],
 )
 def test_rows_of_heads_follow_the_names_of_the_classes(architecture: str, heads: tuple[str, int, int]) -> None:
@@ -123,6 +125,16 @@ def test_related_architectures_share_what_fits() -> None:
     assert torch.equal(model.stem[0][0].weight, source.stem[0][0].weight)
 
 
+def test_a_segmenter_starts_from_a_detector_and_the_other_way_round() -> None:
+    detector, segmenter = build_model("yolo_n", 2), build_model("unet_yolo_n", 2)
+    told = take(segmenter, ("a", "b"), detector.state_dict(), ("a", "b"), "source", "here")
+    assert {name.split(".")[0] for name in told.fresh} == {"top_down4", "pixel_head"}
+    assert told.taken == sum("num_batches" not in name for name in detector.state_dict())
+    fresh = build_model("yolo_n", 2)
+    assert take(fresh, ("a", "b"), segmenter.state_dict(), ("a", "b"), "source", "here").fresh == ()
+    assert all(torch.equal(x, detector.state_dict()[name]) for name, x in fresh.state_dict().items())
+
+
 def test_a_bundle_of_which_nothing_fits_is_refused(repository: Path, shapes: Path, tmp_path: Path) -> None:
     params = settings(shapes, tmp_path, architecture="ssdlite", initial=str(repository / "shapes" / "1"))
     with pytest.raises(UserError, match="nothing of shapes v1 fits this model"):
@@ -151,6 +163,7 @@ def test_a_changed_bundle_is_refused(repository: Path, shapes: Path, tmp_path: P
         ("ssd300", 5),
         ("faster_rcnn_mobilenet", 5),
         ("faster_rcnn_resnet50", 5),
+        ("unet_yolo_n", 5),
         ("unet_mobilenet", 5),
         ("unet_resnet18", 5),
         ("unet_efficientnet", 5),

@@ -26,10 +26,11 @@ from perception_train.models import build_model
 from perception_train.models.unet import segmentation_losses
 from perception_train.training.config import TrainParams
 from perception_train.training.loop import Trainer
+from perception_train.training.optimize import compute_losses
 from perception_train.training.segmentation import SegmentationValidation, validate_segmentation
 from perception_train.training.validation import outcome
 
-UNETS = ("unet_mobilenet", "unet_resnet18", "unet_resnet34", "unet_efficientnet")
+UNETS = ("unet_yolo_n", "unet_mobilenet", "unet_resnet18", "unet_resnet34", "unet_efficientnet")
 
 
 def params(shapes: Path, folder: Path, **changes: Any) -> TrainParams:
@@ -170,6 +171,20 @@ def test_a_run_learns_and_its_bundle_answers(shapes: Path, tmp_path: Path) -> No
     # A run that goes on reads its last validation back.
     more = Trainer(params(shapes, tmp_path, steps=74, batch=8, learning_rate=0.006), events.append).fit()
     assert more["steps"] == 74
+
+
+def test_boxes_teach_beside_pixels_and_stay_out_of_the_graph(shapes: Path) -> None:
+    dataset = CocoDataset.open(shapes / "train")
+    batch = TrainLoader(dataset, (96, 64), 4, 7, AugmentParams(), 0, True).batch(0, False)
+    torch.manual_seed(0)
+    model = build_model("unet_yolo_n", 2)
+    losses = compute_losses(model.losses, batch, bf16=False)
+    assert set(losses) == {"ce", "dice", "box", "cls", "dfl", "total"}
+    losses["total"].backward()
+    assert all(x.grad is not None for x in model.parameters())
+    graph = onnx.load_from_string(to_onnx(inference_graph(model.eval(), None), 96, 64)).graph
+    held = {tensor.name for tensor in graph.initializer}
+    assert not any(("head" in name and "pixel_head" not in name) or "bottom_up" in name for name in held)
 
 
 def test_a_dataset_without_masks_is_refused(tmp_path: Path) -> None:
