@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
@@ -60,7 +61,11 @@ class Predictor:
     def set_threshold(self, threshold: float | None) -> None:
         """Change the score threshold, also while another thread predicts."""
         own = self.bundle.manifest.thresholds
-        self._thresholds = np.asarray(own if threshold is None else [threshold] * len(own), np.float32)
+        self.set_thresholds(own if threshold is None else [threshold] * len(own))
+
+    def set_thresholds(self, thresholds: Sequence[float] | npt.NDArray[np.float32]) -> None:
+        """Change the score thresholds of the classes, in their order, also while another thread predicts."""
+        self._thresholds = np.asarray(thresholds, np.float32)
 
     def predict(self, rgb: Pixels) -> Detections:
         """Detections in RGB uint8 [H, W, 3], in its pixels, best first.
@@ -69,9 +74,13 @@ class Predictor:
 
         Raises:
             ValueError: the image has another dtype or shape, or the model is not a detector.
+            ArithmeticError: the model answers with what is no number.
         """
         letterbox, outputs = self._run(rgb, "detection")
         boxes, scores, labels = outputs["boxes"][0], outputs["scores"][0], outputs["labels"][0]
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            # They would fail every comparison, and look like an image with nothing in it.
+            raise ArithmeticError("the model answers with numbers that are not finite")
         filled = labels >= 0
         kept = filled & (scores >= self._thresholds[np.where(filled, labels, 0)])
         in_source = letterbox.boxes_to_source(boxes[kept])

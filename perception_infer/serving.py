@@ -22,11 +22,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Rules:
-    """What a robot accepts: one model name, whether to step back in versions, whether the classes may change."""
+    """What a robot accepts: one model name, whether to step back in versions, whether the classes may change.
+
+    The model before stays ready over the first ``watch_frames`` frames of a new one, and comes back if that fails.
+    """
 
     name: str
     allow_downgrade: bool = False
     accept_class_change: bool = False
+    watch_frames: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Announcement:
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What a model answered; ``first`` when it is the first frame that this model serves."""
+    """What a model answered; ``first`` when another one, or none, answered the frame before."""
 
     value: T
     predictor: Predictor
@@ -49,7 +53,11 @@ class Answer(Generic[T]):
 
 @dataclass(frozen=True)
 class ServerStatus:
-    """Counters and state at one moment. ``swaps`` counts replacements, ``loads`` models that were proven ready."""
+    """Counters and state at one moment.
+
+    ``swaps`` counts replacements, ``loads`` models that were proven ready, ``rolled_back`` those of the swaps that were
+    undone because the new model failed.
+    """
 
     name: str
     version: int
@@ -59,6 +67,7 @@ class ServerStatus:
     swaps: int
     refused: int
     ignored: int
+    rolled_back: int
     last_error: str
 
 
@@ -87,10 +96,12 @@ class ModelServer:
         self._current: Predictor | None = None
         self._candidate: Predictor | None = None
         self._trying: Predictor | None = None
+        self._previous: Predictor | None = None
+        self._watched = 0
         self._wanted: Announcement | None = None
         self._loading: Announcement | None = None
         self._accepted: set[int] = set()
-        self._loads = self._swaps = self._refused = self._ignored = 0
+        self._loads = self._swaps = self._refused = self._ignored = self._rolled_back = 0
         self._last_error = ""
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -135,7 +146,8 @@ class ModelServer:
     def answer(self, ask: Callable[[Predictor], T]) -> Answer[T] | None:
         """Ask the newest model that is ready; None when there is none. Called by the worker only.
 
-        A new model takes over with its first answer. When that fails, the old one answers instead and stays.
+        A new model takes over with its first answer. When that fails, the old one answers instead and stays; when
+        one of its first ``watch_frames`` does, and the old one can answer it, the old one comes back.
         """
         with self._lock:
             self._trying, self._candidate = self._candidate, None
@@ -148,7 +160,15 @@ class ModelServer:
             else:
                 self._take_over(candidate)
                 return Answer(value, candidate, True)
-        return None if self._current is None else Answer(ask(self._current), self._current, False)
+        if self._current is None:
+            return None
+        try:
+            value = ask(self._current)
+        except Exception as error:  # whatever it breaks on
+            return self._roll_back(ask, error)
+        if self._previous is not None:
+            self._watch()
+        return Answer(value, self._current, False)
 
     @property
     def replacing(self) -> bool:
@@ -170,6 +190,7 @@ class ModelServer:
                 swaps=self._swaps,
                 refused=self._refused,
                 ignored=self._ignored,
+                rolled_back=self._rolled_back,
                 last_error=self._last_error,
             )
 
@@ -181,10 +202,10 @@ class ModelServer:
         if self._thread is not None:
             self._thread.join(timeout)
         with self._lock:
-            for predictor in (self._current, self._trying, self._candidate):
+            for predictor in (self._current, self._previous, self._trying, self._candidate):
                 if predictor is not None:
                     predictor.close()
-            self._current = self._trying = self._candidate = None
+            self._current = self._previous = self._trying = self._candidate = None
 
     def _newest_model(self) -> Predictor | None:
         """The model that answers from the next frame on. Called with the lock held."""
@@ -264,10 +285,51 @@ class ModelServer:
 
     def _take_over(self, candidate: Predictor) -> None:
         with self._lock:
-            old, self._current, self._trying = self._current, candidate, None
-            self._swaps += old is not None
-        if old is not None:
-            old.close()
+            unused = [self._previous]
+            self._previous, self._current, self._trying = self._current, candidate, None
+            self._swaps += self._previous is not None
+            self._watched = 1
+            if self._watched >= self._rules.watch_frames:
+                unused.append(self._previous)
+                self._previous = None
+        for predictor in unused:
+            if predictor is not None:
+                predictor.close()
+
+    def _watch(self) -> None:
+        """A new model has answered one more frame; after enough of them the one before is freed."""
+        self._watched += 1
+        if self._watched >= self._rules.watch_frames:
+            with self._lock:
+                unused, self._previous = self._previous, None
+            if unused is not None:
+                unused.close()
+
+    def _roll_back(self, ask: Callable[[Predictor], T], error: Exception) -> Answer[T]:
+        """The answer of the model before, which serves again.
+
+        Raises:
+            Exception: ``error``, if there is no model before, or it cannot answer either: then the frame is to blame.
+        """
+        previous = self._previous
+        if previous is None:
+            raise error
+        try:
+            value = ask(previous)
+        except Exception:  # whatever it breaks on, the first is told
+            raise error from None
+        with self._lock:
+            failed, self._current, self._previous = self._current, previous, None
+            self._rolled_back += 1
+            if failed is not None:
+                self._accepted.discard(failed.bundle.manifest.version)
+        if failed is not None:
+            failed.close()
+            self._refuse(
+                f"{failed.bundle.title} refused: frame {self._watched + 1} that it served failed: {error!r};"
+                f" {previous.bundle.title} serves again"
+            )
+        return Answer(value, previous, True)
 
     def _fall_back(self, candidate: Predictor, error: Exception) -> None:
         with self._lock:

@@ -69,10 +69,12 @@ class NodeParameters(Generic[T]):
                     # Numbers come as array.array; a text is a sequence too, but no list.
                     as_list = spec.is_list and not isinstance(change.value, str)
                     new[spec.name] = check(spec, list(change.value) if as_list else change.value)
+            # A class may check in ``__post_init__`` what single parameters cannot.
+            changed = dataclasses.replace(self.value, **new)  # type: ignore[type-var]
         except UserError as error:
             return SetParametersResult(successful=False, reason=str(error))
         if new:
-            self.value = dataclasses.replace(self.value, **new)  # type: ignore[type-var]
+            self.value = changed
             if self._on_change is not None:
                 self._on_change(self.value)
         return SetParametersResult(successful=True)

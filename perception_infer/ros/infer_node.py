@@ -62,7 +62,7 @@ class InferNode(LifecycleNode):
         """Load and check the model; listen for images and announcements."""
         params = self._params.value
         root = Path(params.model_root).expanduser()
-        rules = Rules(params.model, params.allow_downgrade, params.on_class_change == "accept")
+        rules = Rules(params.model, params.allow_downgrade, params.on_class_change == "accept", params.watch_frames)
         load = partial(report.load_logged, params.backend, params.threads, self.get_logger().info)
         server = ModelServer(ModelRepository(root), rules, load, self._tell)
         try:

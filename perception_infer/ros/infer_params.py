@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from perception_common.params import param
 
 from ..backends.select import AUTO, CHOICES
+from ..selection import Selection, region_from, thresholds_from
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,31 @@ class InferParams:
         maximum=1.0,
         live=True,
     )
+    class_thresholds: tuple[str, ...] = param(
+        (), "scores of single classes, as NAME=SCORE; they win over score_threshold", live=True, alone=True
+    )
+    classes: tuple[str, ...] = param(
+        (), "names of the classes that are published; none: all of the model's", live=True, alone=True
+    )
+    region: tuple[float, ...] = param(
+        (),
+        "left, top, width and height of the part of the image that is looked at, as shares of its sides (none: all)",
+        minimum=0.0,
+        maximum=1.0,
+        live=True,
+    )
     class_id_format: str = param("name", "what class_id holds: the class name, or its index", choices=("name", "index"))
     on_class_change: str = param(
         "refuse", "what to do with a newer model of other classes", choices=("refuse", "accept")
     )
     allow_downgrade: bool = param(False, "accept versions older than the newest accepted one that never served here")
+    watch_frames: int = param(
+        30,
+        "frames of a new model over which the one before stays loaded, and takes over again if the new one fails"
+        " (0: it is freed at once)",
+        minimum=0,
+        maximum=1000000,
+    )
     image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
     max_age_ms: float = param(
         0.0,
@@ -56,3 +77,17 @@ class InferParams:
         0.45, "opacity of the colours of a mask on the overlay", minimum=0.0, maximum=1.0, live=True
     )
     autostart: bool = param(True, "configure and activate at start; otherwise wait for a lifecycle manager")
+
+    def __post_init__(self) -> None:
+        """Refuse what single ranges cannot."""
+        self.selection()
+
+    def selection(self) -> Selection:
+        """What of a model's answers is wanted.
+
+        Raises:
+            UserError: a threshold or the region is not of the form that it has to have.
+        """
+        threshold = None if self.score_threshold < 0 else self.score_threshold
+        by_class = thresholds_from(self.class_thresholds)
+        return Selection(threshold, by_class, tuple(self.classes), region_from(self.region))

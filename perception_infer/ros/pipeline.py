@@ -10,6 +10,7 @@ from perception_common.ros.images import ImageError, image_from_msg
 
 from ..contract.geometry import Pixels
 from ..predictor import Predictor
+from ..selection import Selection
 from ..serving import ModelServer
 from .infer_params import InferParams
 from .outputs import Outputs, Result
@@ -24,7 +25,8 @@ class Pipeline:
         outputs: where results go.
         clock: the node's time in nanoseconds, which cameras stamp with.
         times: what is measured.
-        complain: logs a line; called for every image that cannot be used.
+        complain: logs a line; called for every image that cannot be used, and for each that classes are asked of which
+            the model does not know.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Pipeline:
         except ImageError as error:
             self._complain(f"image left out: {error}")
             return Outcome.INVALID
-        answer = server.answer(partial(self._ask, rgb, params.score_threshold))
+        answer = server.answer(partial(self._ask, rgb, params.selection()))
         if answer is None:
             return Outcome.NO_MODEL
         if answer.first:
@@ -56,10 +58,11 @@ class Pipeline:
         self._outputs.publish_pictures(header, rgb, answer.value, answer.predictor, params)
         return Outcome.PROCESSED
 
-    def _ask(self, rgb: Pixels, threshold: float, predictor: Predictor) -> Result:
+    def _ask(self, rgb: Pixels, selection: Selection, predictor: Predictor) -> Result:
         began = time.perf_counter()
-        predictor.set_threshold(None if threshold < 0 else threshold)
-        result: Result = predictor.predict(rgb) if predictor.task == "detection" else predictor.segment(rgb)
+        if strange := selection.unknown(predictor.classes):
+            self._complain(strange)
+        result = selection.ask(predictor, rgb)
         self._times.inference.add((time.perf_counter() - began) * 1e3)
         return result
 

@@ -13,7 +13,7 @@ from ..predictor import Predictor
 from ..serving import ServerStatus
 from .worker import FrameCounts, Recent
 
-_NO_MODEL = ServerStatus("", 0, "", False, 0, 0, 0, 0, "")
+_NO_MODEL = ServerStatus("", 0, "", False, 0, 0, 0, 0, 0, "")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,7 @@ def diagnostics(
         "swaps": status.swaps,
         "refused": status.refused,
         "ignored": status.ignored,
+        "rolled_back": status.rolled_back,
         "last_error": status.last_error,
         "inference_ms_p50": times.inference.percentile(0.5),
         "node_ms_p50": times.node.percentile(0.5),

@@ -121,6 +121,23 @@ def test_loading_can_be_given_up(bundle: Bundle) -> None:
     assert len(asked) == 3
 
 
+@pytest.mark.parametrize("name", ["boxes", "scores"])
+def test_numbers_that_are_none_are_no_empty_image(predictor: Predictor, name: str) -> None:
+    run = predictor.backend.run
+
+    def broken(image: np.ndarray) -> dict[str, np.ndarray]:
+        answer = run(image)
+        answer[name] = np.full_like(answer[name], np.nan)
+        return answer
+
+    predictor.backend.run = broken  # type: ignore[method-assign]
+    try:
+        with pytest.raises(ArithmeticError, match="not finite"):
+            predictor.predict(scene((320, 240), RECTANGLES))
+    finally:
+        predictor.backend.run = run  # type: ignore[method-assign]
+
+
 def test_a_graph_with_other_tensors_than_the_manifest_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -164,6 +164,26 @@ def test_nothing_is_computed_for_nobody_where_that_is_asked_for(main: Client) ->
     assert main.set_parameter("only_when_watched", False) == (True, "")
 
 
+def test_classes_thresholds_and_region_are_live(main: Client) -> None:
+    def found() -> list[str]:
+        return [d.results[0].hypothesis.class_id for d in main.answer(scene((320, 240), RECTANGLES)).detections]
+
+    for name, value, wanted in (
+        ("classes", ["blue"], ["blue"]),
+        ("class_thresholds", ["red=0.95"], ["blue"]),
+        ("region", [0.0, 0.0, 0.5, 1.0], ["red"]),
+    ):
+        assert main.set_parameter(name, value) == (True, "")
+        assert found() == wanted
+        assert main.set_parameter(name, []) == (True, "")
+    assert found() == ["red", "blue"]
+    for name, wrong in (("class_thresholds", ["red"]), ("region", [0.5, 0.0, 0.7, 1.0])):
+        accepted, reason = main.set_parameter(name, wrong)
+        assert not accepted
+        assert "is no" in reason
+    assert found() == ["red", "blue"]
+
+
 def test_the_threshold_is_live_and_other_parameters_are_not(main: Client) -> None:
     assert main.set_parameter("score_threshold", 0.89) == (True, "")
     assert len(main.answer(scene((320, 240), RECTANGLES)).detections) == 1
