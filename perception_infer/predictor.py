@@ -10,6 +10,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from perception_common.errors import UserError
+
 from .backends.base import Backend, Tensors
 from .backends.select import AUTO, make_backend
 from .contract.detections import Detections, Segmentation
@@ -17,6 +19,10 @@ from .contract.geometry import Letterbox, Pixels
 from .models import Bundle, open_bundle
 
 _letterbox = lru_cache(maxsize=8)(Letterbox.fit)
+
+
+class NotFinite(UserError):
+    """A model answers with NaN or infinity."""
 
 
 class Predictor:
@@ -74,13 +80,13 @@ class Predictor:
 
         Raises:
             ValueError: the image has another dtype or shape, or the model is not a detector.
-            ArithmeticError: the model answers with what is no number.
+            NotFinite: the model answers with what is no number.
         """
         letterbox, outputs = self._run(rgb, "detection")
         boxes, scores, labels = outputs["boxes"][0], outputs["scores"][0], outputs["labels"][0]
         if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
             # They would fail every comparison, and look like an image with nothing in it.
-            raise ArithmeticError("the model answers with numbers that are not finite")
+            raise NotFinite(f"{self.bundle.title} answers with numbers that are not finite", fix="train it again")
         filled = labels >= 0
         kept = filled & (scores >= self._thresholds[np.where(filled, labels, 0)])
         in_source = letterbox.boxes_to_source(boxes[kept])

@@ -13,6 +13,7 @@ import torch
 
 from perception_common import durable
 from perception_common.errors import UserError
+from perception_infer.predictor import NotFinite
 
 from ..data.coco import CocoDataset
 from ..data.loader import Batch, TrainLoader
@@ -309,7 +310,11 @@ class Trainer:
             return
         state = self._state
         candidate = self._exporter.candidate()
-        result = state.validation = candidate.validate()
+        try:
+            result = state.validation = candidate.validate()
+        except NotFinite as error:
+            self._emit("refused", step=state.step, message=str(error))
+            return
         # The last validation of a run is exported, also when patience ends it.
         export = export or self._stale(result.metrics()[self._metric])
         try:

@@ -20,7 +20,7 @@ from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
 from perception_infer.contract.manifest import Variant
 from perception_infer.loading import Cancelled, load_proven
 from perception_infer.models import Bundle, open_bundle
-from perception_infer.predictor import Predictor
+from perception_infer.predictor import NotFinite, Predictor
 
 RECTANGLES = {"red": (40, 40, 100, 80), "blue": (200, 60, 240, 200)}
 
@@ -132,7 +132,7 @@ def test_numbers_that_are_none_are_no_empty_image(predictor: Predictor, name: st
 
     predictor.backend.run = broken  # type: ignore[method-assign]
     try:
-        with pytest.raises(ArithmeticError, match="not finite"):
+        with pytest.raises(NotFinite, match="not finite"):
             predictor.predict(scene((320, 240), RECTANGLES))
     finally:
         predictor.backend.run = run  # type: ignore[method-assign]

@@ -14,6 +14,8 @@ import torch
 from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
+from perception_infer.predictor import NotFinite
+from perception_train.export.candidate import Candidate
 from perception_train.training import checkpoint
 from perception_train.training.config import TrainParams
 from perception_train.training.ema import WeightAverage, with_precise_statistics
@@ -49,6 +51,19 @@ def test_a_run_leaves_curves_bundles_and_a_summary(shapes: Path, tmp_path: Path)
     assert (tmp_path / "models" / "shapes" / "1" / "manifest.json").is_file()
     assert [row["step"] for row in rows(tmp_path / "run" / "validation.csv")] == ["30", "60"]
     assert rows(tmp_path / "run" / "train.csv")[-1]["step"] == "60"
+
+
+def test_answers_that_are_no_numbers_are_refused_and_training_goes_on(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(candidate: Candidate) -> None:
+        raise NotFinite("not finite")
+
+    monkeypatch.setattr(Candidate, "validate", broken)
+    events: list[dict[str, Any]] = []
+    summary = Trainer(params(shapes, tmp_path / "run", steps=6), events.append).fit()
+    assert (summary["state"], summary["steps"], summary["versions"]) == ("done", 6, [])
+    assert [event["message"] for event in events if event["event"] == "refused"] == ["not finite"] * 2
 
 
 def test_resume_equals_an_uninterrupted_run(shapes: Path, tmp_path: Path) -> None:
