@@ -321,22 +321,23 @@ class ModelServer:
         with self._lock:
             failed, self._current, self._previous = self._current, previous, None
             self._rolled_back += 1
-            if failed is not None:
-                self._accepted.discard(failed.bundle.manifest.version)
-        if failed is not None:
-            failed.close()
-            self._refuse(
-                f"{failed.bundle.title} refused: frame {self._watched + 1} that it served failed: {error!r};"
-                f" {previous.bundle.title} serves again"
-            )
+        # A model before there is only where one came after it.
+        assert failed is not None
+        told = f"frame {self._watched + 1} that it served failed: {error!r}; {previous.bundle.title} serves again"
+        self._dismiss(failed, told)
         return Answer(value, previous, True)
 
     def _fall_back(self, candidate: Predictor, error: Exception) -> None:
         with self._lock:
             self._trying = None
-            self._accepted.discard(candidate.bundle.manifest.version)
-        candidate.close()
-        self._refuse(f"{candidate.bundle.title} refused: its first frame failed: {error!r}")
+        self._dismiss(candidate, f"its first frame failed: {error!r}")
+
+    def _dismiss(self, failed: Predictor, why: str) -> None:
+        """Free a model that fails on frames; the same version may be announced again."""
+        with self._lock:
+            self._accepted.discard(failed.bundle.manifest.version)
+        failed.close()
+        self._refuse(f"{failed.bundle.title} refused: {why}")
 
     def _refuse(self, line: str) -> None:
         with self._lock:
