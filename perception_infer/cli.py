@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from perception_common.cli import Command
 from perception_common.cli import main as run_commands
 
+from .commands.build_engine import BuildEngineParams, build_engine
 from .commands.doctor import DoctorParams, doctor
 from .commands.run import RunParams, run
 from .commands.verify import VerifyParams, verify
@@ -14,6 +15,7 @@ from .commands.verify import VerifyParams, verify
 COMMANDS = (
     Command("run", "answer pictures with a model bundle; JSON and pictures with what was found", RunParams, run),
     Command("verify", "check bundles as a robot would: hashes, schema, tensors, parity", VerifyParams, verify),
+    Command("build-engine", "build TensorRT's engines of bundles ahead of time", BuildEngineParams, build_engine),
     Command("doctor", "look whether this machine has what inference needs", DoctorParams, doctor),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,8 @@ import numpy.typing as npt
 from perception_common.errors import UserError
 
 from .backends.base import Backend
-from .backends.select import AUTO, make_backend
+from .backends.select import ANY, Wish, choose_backend
+from .cancelling import Cancelled
 from .contract.parity import Parity, compare
 from .models import Bundle
 from .predictor import Predictor
@@ -19,35 +20,38 @@ from .predictor import Predictor
 _REEXPORT = "export the bundle again"
 
 
-class Cancelled(Exception):
-    """Loading was given up on request, between two of its steps."""
+class Proven(NamedTuple):
+    """A predictor with what was proven, and the backend that waits for its engine (see `Made`)."""
+
+    predictor: Predictor
+    parity: Parity
+    waiting: str | None
 
 
-def load_proven(
-    bundle: Bundle, backend: str = AUTO, threads: int = 0, cancelled: Callable[[], bool] = lambda: False
-) -> tuple[Predictor, Parity]:
+def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
     """Load a bundle, warm it up and prove parity.
 
     Args:
         bundle: an opened, thus verified, bundle.
-        backend: see `make_backend`.
-        threads: see `make_backend`.
-        cancelled: asked between the steps, each of which takes milliseconds to a second.
+        wish: how it is to be run; its ``cancelled`` is also asked between the steps, each of which, but for building an
+            engine, takes milliseconds to a second.
 
     Raises:
         UserError: it cannot be loaded, or answers otherwise than the trainer's model.
-        Cancelled: ``cancelled`` said so.
+        EngineMissing: see `choose_backend`.
+        Cancelled: ``wish.cancelled`` said so.
     """
-    _give_up_if(cancelled)
-    predictor = Predictor(bundle, make_backend(bundle, backend, threads))
+    _give_up_if(wish.cancelled)
+    made = choose_backend(bundle, wish)
+    predictor = Predictor(bundle, made.backend)
     try:
-        _give_up_if(cancelled)
+        _give_up_if(wish.cancelled)
         predictor.warm_up()
-        parity = prove_parity(bundle, predictor.backend, cancelled)
+        parity = prove_parity(bundle, predictor.backend, wish.cancelled)
     except BaseException:
         predictor.close()
         raise
-    return predictor, parity
+    return Proven(predictor, parity, made.waiting)
 
 
 def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool] = lambda: False) -> Parity:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from perception_common.errors import UserError
 
 from .backends.base import Backend, Tensors
-from .backends.select import AUTO, make_backend
+from .backends.select import AUTO, Wish, make_backend
 from .contract.detections import Detections, Segmentation
 from .contract.geometry import Letterbox, Pixels
 from .models import Bundle, open_bundle
@@ -45,9 +45,9 @@ class Predictor:
     def load(
         cls, bundle: Bundle | Path, backend: str = AUTO, threads: int = 0, threshold: float | None = None
     ) -> Predictor:
-        """Verify a bundle (when given as a directory) and load it; see `make_backend` for the arguments and errors."""
+        """Verify a bundle (when given as a directory) and load it; see `Wish` and `choose_backend`."""
         opened = open_bundle(bundle) if isinstance(bundle, Path) else bundle
-        return cls(opened, make_backend(opened, backend, threads), threshold)
+        return cls(opened, make_backend(opened, Wish(backend, threads=threads)), threshold)
 
     @property
     def classes(self) -> tuple[str, ...]:

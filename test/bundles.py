@@ -19,7 +19,7 @@ from safetensors.numpy import save
 
 from perception_infer.contract.geometry import Letterbox
 from perception_infer.contract.manifest import Dataset, Input, Suppression, Tolerance
-from perception_train.export.bundle import Graph, ModelFacts, write_bundle
+from perception_train.export.bundle import BackendName, Graph, ModelFacts, write_bundle
 
 CLASSES = ("red", "green", "blue")
 WIDTH, HEIGHT, SLOTS = 320, 256, 8
@@ -235,13 +235,14 @@ def write_detector(
     answers_score: float | None = None,
     size: tuple[int, int] = (WIDTH, HEIGHT),
     work: int = 0,
+    meant_for: Sequence[BackendName] = ("onnxruntime", "openvino"),
 ) -> Path:
     """Write the next version of a detector bundle; its directory.
 
     ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check.
     """
     facts = model_facts(name, classes, thresholds, size)
-    graph = Graph(detector_graph(score, size, work), {"map50": 1.0}, ("onnxruntime", "openvino"), Tolerance())
+    graph = Graph(detector_graph(score, size, work), {"map50": 1.0}, tuple(meant_for), Tolerance())
     answers = parity_arrays(score if answers_score is None else answers_score, size)
     return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), answers)
 

@@ -28,13 +28,13 @@ class NodeParameters(Generic[T]):
     Args:
         node: the node on which the parameters are declared.
         cls: a dataclass whose fields were made with `perception_common.params.param`.
-        on_change: called with the new instance after a live change.
+        on_change: called with the old and the new instance before a change takes effect; a `UserError` refuses it.
 
     Raises:
         UserError: an override is unknown, of the wrong type, or out of range.
     """
 
-    def __init__(self, node: Node, cls: type[T], on_change: Callable[[T], None] | None = None) -> None:
+    def __init__(self, node: Node, cls: type[T], on_change: Callable[[T, T], None] | None = None) -> None:
         self._specs = specs(cls)
         self._locked = False
         self._on_change = on_change
@@ -71,12 +71,11 @@ class NodeParameters(Generic[T]):
                     new[spec.name] = check(spec, list(change.value) if as_list else change.value)
             # A class may check in ``__post_init__`` what single parameters cannot.
             changed = dataclasses.replace(self.value, **new)  # type: ignore[type-var]
+            if new and self._on_change is not None:
+                self._on_change(self.value, changed)
         except UserError as error:
             return SetParametersResult(successful=False, reason=str(error))
-        if new:
-            self.value = changed
-            if self._on_change is not None:
-                self._on_change(self.value)
+        self.value = changed
         return SetParametersResult(successful=True)
 
 

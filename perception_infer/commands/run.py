@@ -16,23 +16,23 @@ from perception_common import durable
 from perception_common.errors import UserError
 from perception_common.params import param
 
-from ..backends.select import AUTO, CHOICES
+from ..backends.select import make_backend
 from ..contract.geometry import Pixels
 from ..draw import draw_detections, draw_mask
+from ..models import open_bundle
 from ..predictor import Predictor
+from ..running import RunningParams, say
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 
 
 @dataclass(frozen=True)
-class RunParams:
+class RunParams(RunningParams):
     """Parameters of `perception-infer run`."""
 
     bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>")
     input: str = param("", "a picture, or a folder of pictures (" + ", ".join(SUFFIXES) + ")")
     output: str = param("", "folder for the pictures with what was found; made when missing, nothing is drawn without")
-    backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
-    threads: int = param(0, "CPU threads of one inference; 0 is half of the cores", minimum=0, maximum=256)
     score_threshold: float = param(
         -1.0, "score that a detection must reach; -1 takes the model's own", minimum=-1.0, maximum=1.0
     )
@@ -53,7 +53,8 @@ def run(params: RunParams) -> dict[str, Any]:
         durable.ensure_writable(output)
     threshold = None if params.score_threshold < 0 else params.score_threshold
     found = []
-    with Predictor.load(Path(params.bundle), params.backend, params.threads, threshold) as predictor:
+    bundle = open_bundle(Path(params.bundle))
+    with Predictor(bundle, make_backend(bundle, params.wish(say)), threshold) as predictor:
         predictor.warm_up()
         for index, path in enumerate(pictures, 1):
             found.append(_answer(predictor, path, output))

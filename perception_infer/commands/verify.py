@@ -10,21 +10,19 @@ from typing import Any
 from perception_common.errors import CheckFailed, UserError
 from perception_common.params import param
 
-from ..backends.select import AUTO, CHOICES
 from ..contract.manifest import MANIFEST_NAME
 from ..loading import load_proven
 from ..models import ModelRepository, open_bundle
+from ..running import RunningParams, say
 
 _COLUMNS = ("model", "version", "result", "backend", "objects", "worst_iou", "worst_score_error", "seconds")
 
 
 @dataclass(frozen=True)
-class VerifyParams:
+class VerifyParams(RunningParams):
     """Parameters of `perception-infer verify`."""
 
     path: str = param("", "a bundle directory, or a repository of them")
-    backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
-    threads: int = param(0, "CPU threads of one inference; 0 is half of the cores", minimum=0, maximum=256)
     parity: bool = param(True, "load each bundle and prove that it answers as its trainer's model did")
 
 
@@ -78,7 +76,7 @@ def check_bundle(directory: Path, params: VerifyParams) -> dict[str, Any]:
         bundle = open_bundle(directory)
         row |= {"classes": list(bundle.manifest.classes), "task": bundle.manifest.task}
         if params.parity:
-            predictor, parity = load_proven(bundle, params.backend, params.threads)
+            predictor, parity, _ = load_proven(bundle, params.wish(say))
             with predictor:
                 row["backend"] = f"{predictor.backend.name}/{predictor.backend.precision}"
             row |= {"objects": parity.objects, "worst_iou": parity.min_iou, "worst_score_error": parity.max_score_error}

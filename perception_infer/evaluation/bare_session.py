@@ -19,22 +19,21 @@ from perception_common import cli, durable
 from perception_common.errors import UserError
 from perception_common.params import param
 
-from ..backends.select import CHOICES, make_backend
+from ..backends.select import make_backend
 from ..contract.manifest import PARITY_NAME
 from ..models import open_bundle
+from ..running import RunningParams, say
 from .summary import percentiles
 
 _WARM_UP = 5
 
 
 @dataclass(frozen=True)
-class BareSessionParams:
+class BareSessionParams(RunningParams):
     """Time the bare inference session of a bundle."""
 
     bundle: str = param("", "directory of the bundle (MODEL_REPO/NAME/VERSION)")
     seconds: float = param(8.0, "how long to measure", minimum=0.1)
-    backend: str = param("auto", "what runs the graph", choices=CHOICES)
-    threads: int = param(0, "threads of one inference; 0: the backend's default", minimum=0)
     output: str = param("", "JSON file to write as well")
 
 
@@ -47,7 +46,7 @@ def measure(params: BareSessionParams) -> dict[str, Any]:
     if not params.bundle:
         raise UserError("no bundle was named", fix="give --bundle MODEL_REPO/NAME/VERSION")
     bundle = open_bundle(Path(params.bundle))
-    backend = make_backend(bundle, params.backend, params.threads)
+    backend = make_backend(bundle, params.wish(say))
     size = bundle.manifest.input.batch
     images = load_file(bundle.directory / PARITY_NAME)["image"]
     batches = [images[i : i + size] for i in range(0, len(images) - size + 1, size)]

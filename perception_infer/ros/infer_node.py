@@ -40,7 +40,7 @@ class InferNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("infer_node")
-        self._params = NodeParameters(self, InferParams)
+        self._params = NodeParameters(self, InferParams, self._on_change)
         for name in ("model_root", "model"):
             if not getattr(self._params.value, name):
                 raise UserError(f"parameter '{name}' is not set", where="node infer_node", fix=f"-p {name}:=VALUE")
@@ -49,7 +49,8 @@ class InferNode(LifecycleNode):
         self._state, self._failure, self._starting = "unconfigured", "", False
         self._times = report.Times()
         clock = self.get_clock()
-        self._pipeline = Pipeline(Outputs(self), lambda: clock.now().nanoseconds, self._times, self._complain)
+        self._outputs = Outputs(self)
+        self._pipeline = Pipeline(self._outputs, lambda: clock.now().nanoseconds, self._times, self._complain)
         self._worker = FrameWorker(
             self._process, lambda: self._server is not None and self._server.replacing, self._on_failure
         )
@@ -62,9 +63,14 @@ class InferNode(LifecycleNode):
         """Load and check the model; listen for images and announcements."""
         params = self._params.value
         root = Path(params.model_root).expanduser()
-        rules = Rules(params.model, params.allow_downgrade, params.on_class_change == "accept", params.watch_frames)
-        load = partial(report.load_logged, params.backend, params.threads, self.get_logger().info)
-        server = ModelServer(ModelRepository(root), rules, load, self._tell)
+        rules = Rules(
+            params.model, params.allow_downgrade, params.on_class_change == "accept", params.watch_frames,
+            params.canary_frames, params.canary_agreement, params.engine_build,
+        )  # fmt: skip
+        log = self.get_logger().info
+        load = partial(report.load_logged, params.wish(log), log)
+        server = ModelServer(ModelRepository(root), rules, load, self._tell, self._idle)
+        server.pin(params.pin)
         try:
             if not server.load_first(params.version or None):
                 self.get_logger().info(f"no model '{params.model}' in {root} yet: waiting for the first announcement")
@@ -117,6 +123,19 @@ class InferNode(LifecycleNode):
         if self._server is not None:
             self._server.close(timeout=0.7)
         self._diagnostics.close()
+
+    def _idle(self) -> bool:
+        """Whether nobody needs answers now."""
+        return self._state != "active" or not self._outputs.watched()
+
+    def _on_change(self, old: InferParams, new: InferParams) -> None:
+        """Parameters that act on the model at once; an error refuses the change."""
+        if self._server is None:
+            return
+        if new.version != old.version:
+            self._server.choose(new.version)
+        if new.pin != old.pin:
+            self._server.pin(new.pin)
 
     def _start(self) -> None:
         self.destroy_timer(self._starter)

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from perception_common.params import param
 
-from ..backends.select import AUTO, CHOICES
+from ..running import RunningParams
 from ..selection import Selection, region_from, thresholds_from
 
 
 @dataclass(frozen=True)
-class InferParams:
+class InferParams(RunningParams):
     """Parameters of infer_node: which model, how it runs, and what is published."""
 
     model_root: str = param(
@@ -20,13 +20,22 @@ class InferParams:
     model: str = param("", "name of the model to serve; announcements of other names are ignored")
     version: int = param(
         0,
-        "version to start with; 0 is the newest that works, or, where there is none, the first that is announced",
+        "version to start with; 0 is the newest that works, or, where there is none, the first that is announced."
+        " Set while the node runs, it is loaded and swapped in, also an older one (0: the newest)",
         minimum=0,
         maximum=2147483647,
+        live=True,
     )
-    backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
-    threads: int = param(
-        0, "CPU threads of one inference; 0 is half of the cores, at least one", minimum=0, maximum=256
+    pin: bool = param(
+        False,
+        "stay with the model that serves, whatever is announced; the last announcement is taken when this ends",
+        live=True,
+    )
+    engine_build: str = param(
+        "at_once",
+        "when TensorRT's engines are built, while what is there serves: at_once, when_idle (nobody subscribes to"
+        " results, or the node is inactive), or never",
+        choices=("at_once", "when_idle", "never"),
     )
     score_threshold: float = param(
         -1.0,
@@ -59,6 +68,19 @@ class InferParams:
         " (0: it is freed at once)",
         minimum=0,
         maximum=1000000,
+    )
+    canary_frames: int = param(
+        0,
+        "frames that a new model answers beside the one that serves before it may take over (0: none)",
+        minimum=0,
+        maximum=1000000,
+    )
+    canary_agreement: float = param(
+        0.5,
+        "how far both must agree on these frames, on average: the F1 score of one's boxes against the other's at an IoU"
+        " of 0.5, or the share of equal pixels",
+        minimum=0.0,
+        maximum=1.0,
     )
     image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
     max_age_ms: float = param(

@@ -9,9 +9,10 @@ from functools import partial
 from perception_common.ros.images import ImageError, image_from_msg
 
 from ..contract.geometry import Pixels
+from ..evaluation.agreement import agreement
 from ..predictor import Predictor
 from ..selection import Selection
-from ..serving import ModelServer
+from ..serving import Answer, ModelServer
 from .infer_params import InferParams
 from .outputs import Outputs, Result
 from .report import Times
@@ -48,7 +49,8 @@ class Pipeline:
         except ImageError as error:
             self._complain(f"image left out: {error}")
             return Outcome.INVALID
-        answer = server.answer(partial(self._ask, rgb, params.selection()))
+        selection = params.selection()
+        answer = server.answer(partial(self._ask, rgb, selection))
         if answer is None:
             return Outcome.NO_MODEL
         if answer.first:
@@ -56,6 +58,8 @@ class Pipeline:
         self._outputs.publish_result(header, answer.value, answer.predictor, params)
         self._times.node.add((time.perf_counter() - frame.arrived) * 1e3)
         self._outputs.publish_pictures(header, rgb, answer.value, answer.predictor, params)
+        # After all is published: a new model that is tried costs throughput, not latency.
+        server.audition(partial(_compare, rgb, selection, answer))
         return Outcome.PROCESSED
 
     def _ask(self, rgb: Pixels, selection: Selection, predictor: Predictor) -> Result:
@@ -65,6 +69,11 @@ class Pipeline:
         result = selection.ask(predictor, rgb)
         self._times.inference.add((time.perf_counter() - began) * 1e3)
         return result
+
+
+def _compare(rgb: Pixels, selection: Selection, answer: Answer[Result], candidate: Predictor) -> float | None:
+    """How far a candidate agrees with what was answered."""
+    return agreement(answer.value, selection.ask(candidate, rgb), answer.predictor.classes, candidate.classes)
 
 
 def is_stale(stamp: int, now: int, max_age_ms: float) -> bool:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..loading import load_proven
+from ..backends.select import Wish
+from ..loading import Proven, load_proven
 from ..models import Bundle
-from ..predictor import Predictor
 from ..serving import ServerStatus
 from .worker import FrameCounts, Recent
 
-_NO_MODEL = ServerStatus("", 0, "", False, 0, 0, 0, 0, 0, "")
+_NO_MODEL = ServerStatus()
 
 
 @dataclass(frozen=True)
@@ -25,17 +25,18 @@ class Times:
 
 
 def load_logged(
-    backend: str, threads: int, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool]
-) -> Predictor:
+    wish: Wish, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool], may_build: bool
+) -> Proven:
     """`load_proven`, with a line about what was proven."""
     began = time.perf_counter()
-    predictor, parity = load_proven(bundle, backend, threads, cancelled)
+    proven = load_proven(bundle, replace(wish, cancelled=cancelled, may_build=may_build))
+    parity = proven.parity
     log(
         f"{bundle.title}: loaded and proven in {time.perf_counter() - began:.2f} s "
         f"({parity.objects} objects in {parity.images} images, worst IoU {parity.min_iou:.4f}, "
         f"worst score error {parity.max_score_error:.4f})"
     )
-    return predictor
+    return proven
 
 
 def diagnostics(
@@ -50,6 +51,10 @@ def diagnostics(
         message = f"serving {serving}" if state == "active" else f"{state}, {serving} loaded"
     if status.loading:
         message += ", loading its successor" if status.version else ", loading"
+    if status.waits:
+        message += f", waiting for the engine of {status.waits}"
+    if status.pinned:
+        message += ", pinned"
     healthy = state != "active" or status.version > 0
     values = {
         "state": state,
@@ -71,6 +76,9 @@ def diagnostics(
         "refused": status.refused,
         "ignored": status.ignored,
         "rolled_back": status.rolled_back,
+        "pinned": status.pinned,
+        "waits_for_engine": status.waits,
+        "canary_agreement": status.canary,
         "last_error": status.last_error,
         "inference_ms_p50": times.inference.percentile(0.5),
         "node_ms_p50": times.node.percentile(0.5),

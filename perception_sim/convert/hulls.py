@@ -16,6 +16,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from perception_common.processes import search_path
+
 from .libraries import need
 
 MOST_POINTS = 64
@@ -87,9 +89,6 @@ def _fewer(corners: np.ndarray) -> np.ndarray:
 
 def _decomposed(vertices: np.ndarray, faces: np.ndarray, most: int, concavity: float) -> tuple[list[np.ndarray], str]:
     """The pieces that a child process found, or none and why."""
-    # Here, because it brings MuJoCo, which the child process has no need of.
-    from ..generation.pool import search_path
-
     sent = io.BytesIO()
     np.savez(sent, vertices=vertices, faces=faces, most=most, concavity=concavity)
     command, environment = [sys.executable, "-m", _MODULE], {**os.environ, "PYTHONPATH": search_path()}

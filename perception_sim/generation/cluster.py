@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.processes import search_path
 
 from .dataset import software
 from .journal import PROGRESS
-from .pool import AHEAD, Queue, cores, search_path
+from .pool import AHEAD, Queue, cores
 from .producer import Plan
 from .ray_worker import SceneMaker
 from .worker import plan_to_json, record_in

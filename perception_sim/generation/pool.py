@@ -12,10 +12,10 @@ import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator
-from pathlib import Path
 from typing import IO, Any
 
 from perception_common.errors import UserError
+from perception_common.processes import search_path
 
 from .producer import Plan, Producer
 from .worker import plan_to_json, record_in, record_of
@@ -149,12 +149,6 @@ def _start(plan: Plan) -> subprocess.Popen[bytes]:
 def cores() -> int:
     """How many processes can run at once."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def search_path() -> str:
-    """PYTHONPATH with which a worker finds this very package, also when it is imported from a source tree."""
-    root = str(Path(__file__).resolve().parents[1])
-    return os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
 
 
 def _hand_out(worker: _Worker, queue: Queue) -> None:

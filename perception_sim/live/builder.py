@@ -19,8 +19,8 @@ from concurrent.futures import Future
 from typing import IO, Any
 
 from perception_common.errors import UserError
+from perception_common.processes import search_path
 
-from ..generation.pool import search_path
 from .scenes import Episode, Setup, build_episode
 
 _NICE = 5

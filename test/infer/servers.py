@@ -10,9 +10,11 @@ from typing import Any
 
 from bundles import scene, write_detector
 
-from perception_infer.loading import Cancelled, load_proven
+from perception_infer.backends.select import Wish
+from perception_infer.cancelling import Cancelled
+from perception_infer.engines.source import EngineMissing
+from perception_infer.loading import Proven, load_proven
 from perception_infer.models import Bundle, ModelRepository
-from perception_infer.predictor import Predictor
 from perception_infer.serving import Announcement, Answer, ModelServer, Rules
 
 WAIT = 10.0
@@ -28,15 +30,20 @@ class Loader:
         self.gate.set()
         self.error: Exception | None = None
         self.closed: list[int] = []
+        #: A backend whose engine has to be built first: preferred, or the only one.
+        self.prefers = self.needs = ""
 
-    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool]) -> Predictor:
+    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool) -> Proven:
         self.asked.append(bundle.manifest.version)
         assert self.gate.wait(WAIT)
         if cancelled():
             raise Cancelled
         if self.error is not None:
             raise self.error
-        predictor = load_proven(bundle, "onnxruntime", 1, cancelled)[0]
+        if self.needs and not may_build:
+            raise EngineMissing(self.needs, bundle.title)
+        proven = load_proven(bundle, Wish("onnxruntime", threads=1, cancelled=cancelled))
+        predictor = proven.predictor
         close, version = predictor.close, bundle.manifest.version
 
         def closing() -> None:
@@ -44,7 +51,7 @@ class Loader:
             close()
 
         predictor.close = closing  # type: ignore[method-assign]
-        return predictor
+        return proven._replace(waiting=self.prefers if self.prefers and not may_build else None)
 
 
 class Bench:
@@ -52,6 +59,7 @@ class Bench:
 
     def __init__(self, root: Path) -> None:
         self.root, self.loader, self.told = root, Loader(), []
+        self.idle = threading.Event()
         self.servers: list[ModelServer] = []
 
     def write(self, count: int = 1, **options: Any) -> None:
@@ -64,6 +72,7 @@ class Bench:
             Rules("rectangles", **rules),
             self.loader,
             lambda line, bad: self.told.append(line),
+            self.idle.is_set,
         )
         self.servers.append(server)
         return server

@@ -82,7 +82,7 @@ def test_run_on_a_folder(repository: Path, pictures: Path, tmp_path: Path, capsy
     [
         (["verify"], "--path"),
         (["verify", "--path", "/nonexistent"], "there is no bundle"),
-        (["verify", "--path", ".", "--backend", "tpu"], "one of 'auto', 'onnxruntime'"),
+        (["verify", "--path", ".", "--backend", "tpu"], "one of 'auto', 'tensorrt'"),
         (["run"], "--bundle is not set"),
         (["run", "--bundle", "BUNDLE"], "--input is not set"),
         (["run", "--bundle", "/nonexistent", "--input", "PICTURES"], "no bundle directory"),

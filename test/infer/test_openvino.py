@@ -13,7 +13,7 @@ import pytest
 from bundles import scene, write_detector, write_segmenter
 
 from perception_common.errors import UserError
-from perception_infer.backends.select import make_backend
+from perception_infer.backends.select import Wish, make_backend
 from perception_infer.loading import load_proven
 from perception_infer.models import Bundle, open_bundle
 
@@ -32,7 +32,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
 def test_it_answers_as_the_trainer_and_as_onnx_runtime(bundle: Bundle) -> None:
     found = []
     for name in ("openvino", "onnxruntime"):
-        predictor, parity = load_proven(bundle, name, 1)
+        predictor, parity, _ = load_proven(bundle, Wish(name, threads=1))
         assert parity.objects > 0
         assert predictor.backend.name == name
         with predictor:
@@ -44,14 +44,14 @@ def test_it_answers_as_the_trainer_and_as_onnx_runtime(bundle: Bundle) -> None:
 
 
 def test_masks(tmp_path: Path) -> None:
-    segmenter, _ = load_proven(open_bundle(write_segmenter(tmp_path)), "openvino", 1)
+    segmenter = load_proven(open_bundle(write_segmenter(tmp_path)), Wish("openvino", threads=1)).predictor
     picture = scene((640, 480), RECTANGLES)
     with segmenter:
         assert np.array_equal(segmenter.segment(picture).mask, (picture[:, :, 0] > 200).astype(np.uint8))
 
 
 def test_an_answer_is_not_overwritten_by_the_next(bundle: Bundle) -> None:
-    backend = make_backend(bundle, "openvino", 1)
+    backend = make_backend(bundle, Wish("openvino", threads=1))
     size = bundle.manifest.input
     image = np.zeros((size.batch, size.height, size.width, 3), np.uint8)
     image[0] = scene((size.width, size.height), RECTANGLES)
@@ -68,7 +68,7 @@ def test_other_tensors_than_the_manifests_are_refused(tmp_path: Path, monkeypatc
     graph = bundles.detector_graph(size=(320, 320))
     monkeypatch.setattr(bundles, "detector_graph", lambda *_: graph)
     with pytest.raises(UserError, match=r"input 'image' is uint8 \[1, 320, 320, 3\], the manifest says uint8"):
-        load_proven(open_bundle(write_detector(tmp_path)), "openvino")
+        load_proven(open_bundle(write_detector(tmp_path)), Wish("openvino"))
 
 
 def test_a_damaged_graph_is_refused_in_one_line(bundle: Bundle) -> None:

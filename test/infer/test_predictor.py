@@ -17,8 +17,10 @@ from perception_infer.backends import select
 from perception_infer.backends.base import default_threads
 from perception_infer.backends.onnx_file import refuse_external_data
 from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
+from perception_infer.backends.select import Wish
+from perception_infer.cancelling import Cancelled
 from perception_infer.contract.manifest import Variant
-from perception_infer.loading import Cancelled, load_proven
+from perception_infer.loading import load_proven
 from perception_infer.models import Bundle, open_bundle
 from perception_infer.predictor import NotFinite, Predictor
 
@@ -101,7 +103,8 @@ def test_other_shapes_are_refused(predictor: Predictor, shape: tuple[int, ...]) 
 
 
 def test_a_proven_bundle_says_what_was_proven(bundle: Bundle) -> None:
-    loaded, parity = load_proven(bundle, "onnxruntime", 1)
+    loaded, parity, waiting = load_proven(bundle, Wish("onnxruntime", threads=1))
+    assert waiting is None
     with loaded:
         assert (parity.images, parity.objects, parity.problem) == (3, 9, None)
         assert loaded.classes == CLASSES
@@ -117,7 +120,7 @@ def test_a_model_that_answers_otherwise_is_refused(tmp_path: Path) -> None:
 def test_loading_can_be_given_up(bundle: Bundle) -> None:
     asked = []
     with pytest.raises(Cancelled):
-        load_proven(bundle, cancelled=lambda: bool(asked.append(1)) or len(asked) > 2)
+        load_proven(bundle, Wish(cancelled=lambda: bool(asked.append(1)) or len(asked) > 2))
     assert len(asked) == 3
 
 
@@ -147,30 +150,30 @@ def test_a_graph_with_other_tensors_than_the_manifest_is_refused(
     with pytest.raises(
         UserError, match=r"input 'image' is uint8 \[1, 320, 320, 3\], the manifest says uint8 \[1, 256, 320, 3\]"
     ):
-        load_proven(opened, "onnxruntime")
+        load_proven(opened, Wish("onnxruntime"))
 
 
 def test_auto_tells_why_each_backend_failed(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(graph: bytes, variant: Variant, threads: int) -> OnnxRuntimeBackend:
+    def missing(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> OnnxRuntimeBackend:
         raise ImportError("no module named openvino")
 
-    def broken(graph: bytes, variant: Variant, threads: int) -> OnnxRuntimeBackend:
+    def broken(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> OnnxRuntimeBackend:
         raise UserError("cannot load the graph")
 
     monkeypatch.setattr(select, "MAKERS", {"openvino": missing, "onnxruntime": broken})
-    monkeypatch.setattr(select, "choose_variant", lambda manifest, name: manifest.variants["fp32"])
+    monkeypatch.setattr(select, "choose_variant", lambda manifest, *_: manifest.variants["fp32"])
     with pytest.raises(UserError, match=r"openvino: not installed.*onnxruntime: cannot load the graph") as caught:
         select.make_backend(bundle)
     assert "\n" not in str(caught.value)
-    with pytest.raises(UserError, match=r"unknown backend 'tpu'.*auto, onnxruntime"):
-        select.make_backend(bundle, "tpu")
+    with pytest.raises(UserError, match=r"unknown backend 'tpu'.*auto, tensorrt, tensorrt_rtx, onnxruntime"):
+        select.make_backend(bundle, Wish("tpu"))
 
 
 def test_auto_takes_the_first_that_works(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    def missing(graph: bytes, variant: Variant, threads: int) -> OnnxRuntimeBackend:
+    def missing(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> OnnxRuntimeBackend:
         raise ImportError("no module named tensorrt")
 
-    monkeypatch.setattr(select, "choose_variant", lambda manifest, name: manifest.variants["fp32"])
+    monkeypatch.setattr(select, "choose_variant", lambda manifest, *_: manifest.variants["fp32"])
     monkeypatch.setattr(select, "MAKERS", {"tensorrt": missing, **select.MAKERS})
     backend = select.make_backend(bundle)
     assert backend.name == "onnxruntime"
@@ -194,7 +197,7 @@ def test_a_damaged_graph_is_refused_in_one_line(bundle: Bundle, capfd: pytest.Ca
 
 
 def test_a_mask_has_the_size_of_the_picture(tmp_path: Path) -> None:
-    segmenter, parity = load_proven(open_bundle(bundles.write_segmenter(tmp_path)), "onnxruntime", 1)
+    segmenter, parity, _ = load_proven(open_bundle(bundles.write_segmenter(tmp_path)), Wish("onnxruntime", threads=1))
     assert (parity.images, parity.objects) == (3, 3)
     picture = scene((640, 480), RECTANGLES)
     with segmenter:

@@ -24,7 +24,7 @@ from perception_train.training.optimize import compute_losses
 RECIPES = {
     "yolo_n": (4, 80, 4e-3),
     "ssdlite": (4, 80, 4e-3),
-    "faster_rcnn_mobilenet": (2, 40, 1e-3),
+    "faster_rcnn_mobilenet": (2, 60, 1e-3),
     "unet_mobilenet": (4, 60, 6e-3),
     "unet_yolo_n": (4, 60, 6e-3),
 }

@@ -254,7 +254,7 @@ def test_mistakes_are_told_in_one_line(
 
 def test_a_bag_with_a_frame_that_cannot_be_used(bag: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
-    with pytest.raises(UserError, match="cannot be decoded"):
+    with pytest.raises(UserError, match="not an image that can be decoded"):
         from_bag(bag, "/packed", 3, tmp_path)
 
 

@@ -80,8 +80,8 @@ def test_accuracy_stays_within_the_budget(known: Known, architecture: str, preci
     candidate, variants = known(architecture)
     metric = "miou" if candidate.model.task == "segmentation" else "map"
     before = candidate.validate().metrics()[metric]
-    # After forty steps the network of two stages knows little yet.
-    assert before > (0.05 if architecture.startswith("faster_rcnn") else 0.2)
+    # Enough that a drop could be seen; how much exactly is up to each processor's rounding.
+    assert before > 0.1
     assert variants[precision].graph.metrics[metric] >= before - DROP
     assert variants[precision].drop == pytest.approx(before - variants[precision].graph.metrics[metric])
 

@@ -1,0 +1,369 @@
+"""Engines by NVIDIA's real builder (TensorRT for RTX builds without a GPU): keys, cache, locks, limits, damage."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import onnx
+import psutil
+import pytest
+from bundles import write_detector
+from onnx import TensorProto, helper
+
+from perception_common.errors import UserError
+from perception_infer.cancelling import Cancelled
+from perception_infer.cli import main
+from perception_infer.contract.manifest import Variant
+from perception_infer.engines.build import BuildFailed, Limits, Options, build
+from perception_infer.engines.cache import EngineCache
+from perception_infer.engines.key import Device, Key, driver_version, l4t_version
+from perception_infer.engines.source import EngineMissing, Engines, default_root
+from perception_infer.models import Bundle, open_bundle
+
+trt: Any = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+RTX = "tensorrt_rtx"
+LIMITS = Limits(seconds=100)
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("repository")
+    write_detector(root, meant_for=("onnxruntime", "tensorrt"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def bundle(repository: Path) -> Bundle:
+    return open_bundle(repository / "rectangles" / "1")
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def engines(tmp_path: Path, told: list[str]) -> Engines:
+    return Engines(tmp_path / "cache", limits=LIMITS, tell=told.append)
+
+
+def fp32(bundle: Bundle) -> Variant:
+    return bundle.manifest.variants["fp32"]
+
+
+def files(engines: Engines, suffix: str) -> list[Path]:
+    return sorted(path for path in engines.root.iterdir() if path.suffix == suffix)
+
+
+def test_an_engine_is_built_once_and_then_found(engines: Engines, bundle: Bundle, told: list[str]) -> None:
+    with pytest.raises(EngineMissing, match="build-engine"):
+        engines.get(RTX, bundle, fp32(bundle), may_build=False)
+    engine = engines.get(RTX, bundle, fp32(bundle))
+    assert len(engine) > 10_000
+    assert any("Building engine" in line for line in told), "its progress is told"
+    assert engines.get(RTX, bundle, fp32(bundle), may_build=False) == engine
+    assert Engines(engines.root).get(RTX, bundle, fp32(bundle), may_build=False) == engine
+    assert engines.builds == 1
+    (entry,) = EngineCache(engines.root).entries()
+    assert (entry.model, entry.size, entry.key.backend) == ("rectangles v1", len(engine), RTX)
+    assert entry.key.graph_sha256 == bundle.manifest.files["model.onnx"].sha256
+    assert entry.key.backend_version == trt.__version__
+    assert [path.name for path in engines.root.iterdir() if path.name.startswith(".partial-")] == []
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def clear(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def garble(path: Path) -> None:
+    path.with_suffix(".json").write_text("{", encoding="utf-8")
+
+
+def of_another_graph(path: Path) -> None:
+    sidecar = path.with_suffix(".json")
+    told = json.loads(sidecar.read_text(encoding="utf-8"))
+    told["key"]["graph_sha256"] = "0" * 64
+    sidecar.write_text(json.dumps(told), encoding="utf-8")
+
+
+def of_another_gpu(path: Path) -> None:
+    sidecar = path.with_suffix(".json")
+    told = json.loads(sidecar.read_text(encoding="utf-8"))
+    told["key"]["device"]["memory_mib"] = 16384
+    sidecar.write_text(json.dumps(told), encoding="utf-8")
+
+
+@pytest.mark.parametrize("harm", [cut, flip, clear, garble, of_another_graph, of_another_gpu])
+def test_a_damaged_engine_is_built_anew_and_that_is_told(
+    engines: Engines, bundle: Bundle, told: list[str], harm: Callable[[Path], None]
+) -> None:
+    engines.get(RTX, bundle, fp32(bundle))
+    (path,) = files(engines, ".engine")
+    harm(path)
+    told.clear()
+    engines.get(RTX, bundle, fp32(bundle))
+    assert "cannot be used" in told[0]
+    assert str(path) in told[0]
+    assert engines.builds == 2
+    assert engines.get(RTX, bundle, fp32(bundle), may_build=False)
+
+
+def test_half_an_engine_is_none(engines: Engines, bundle: Bundle) -> None:
+    """A crash between the two files of an entry: without its description nothing is loaded."""
+    engines.get(RTX, bundle, fp32(bundle))
+    files(engines, ".json")[0].unlink()
+    with pytest.raises(EngineMissing):
+        engines.get(RTX, bundle, fp32(bundle), may_build=False)
+
+
+KEY = Key("a" * 64, RTX, "1.7", "fp16", {"optimization": 3}, Device("Orin", "8.7", 16, 32000, "540.4.0", "36.4.3"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"graph_sha256": "b" * 64},
+        {"backend": "tensorrt"},
+        {"backend_version": "1.8"},
+        {"precision": "fp32"},
+        {"options": {"optimization": 4}},
+        {"device": Device()},
+        *(
+            {"device": msgspec.structs.replace(KEY.device, **{name: value})}
+            for name, value in (
+                ("name", "Thor"), ("capability", "11.0"), ("multiprocessors", 14), ("memory_mib", 16000),
+                ("driver", "540.5.0"), ("l4t", "36.4.4"),
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_each_part_of_a_key_counts(other: dict[str, Any]) -> None:
+    assert msgspec.structs.replace(KEY, **other).digest != KEY.digest
+    assert re.fullmatch("[0-9a-f]{32}", KEY.digest)
+    assert msgspec.structs.replace(KEY).digest == KEY.digest
+
+
+def test_versions_of_drivers_and_boards() -> None:
+    kernel = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (x@y)  Tue Sep 23\n"
+    assert driver_version(kernel) == "580.95.05"
+    assert l4t_version("# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64\n") == "36.4.3"
+    assert (driver_version(""), l4t_version("")) == ("", "")
+
+
+BUILD = [sys.executable, "-m", "perception_infer", "build-engine", "--backend", RTX]
+
+
+@contextlib.contextmanager
+def building(repository: Path, cache: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [*BUILD, "--path", str(repository), "--engine-cache", str(cache), "--json", "-"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_two_processes_on_an_empty_cache_build_once(repository: Path, tmp_path: Path) -> None:
+    with building(repository, tmp_path / "cache") as one, building(repository, tmp_path / "cache") as other:
+        ends = [(process.communicate(timeout=100), process.returncode) for process in (one, other)]
+    assert [status for _, status in ends] == [0, 0], ends
+    results = [json.loads(output[output.index("{") :])["engines"][0] for (output, _), _ in ends]
+    assert sorted(result["result"] for result in results) == ["built", "cached"]
+    assert len(EngineCache(tmp_path / "cache").entries()) == 1
+
+
+def test_a_killed_builder_leaves_the_lock_and_no_process(repository: Path, tmp_path: Path, engines: Engines) -> None:
+    with building(repository, engines.root) as process:
+        workers: list[psutil.Process] = []
+        limit = time.monotonic() + 60
+        while not workers:
+            assert time.monotonic() < limit
+            workers = psutil.Process(process.pid).children()
+            time.sleep(0.002)
+        process.send_signal(signal.SIGKILL)
+    _, alive = psutil.wait_procs(workers, timeout=20)
+    assert not alive, "the worker dies with its parent"
+    bundle = open_bundle(repository / "rectangles" / "1")
+    assert engines.get(RTX, bundle, fp32(bundle))
+
+
+def test_ctrl_c_ends_a_build(repository: Path, tmp_path: Path) -> None:
+    with building(repository, tmp_path / "cache") as process:
+        limit = time.monotonic() + 60
+        while not psutil.Process(process.pid).children():
+            assert time.monotonic() < limit
+            time.sleep(0.002)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert errors.strip().splitlines()[-1].endswith("interrupted")
+    assert EngineCache(tmp_path / "cache").entries() == []
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(seconds=0.05), r"not built within 0 s: raise engine_minutes"),
+        (Limits(memory_mb=20), r"not built within 20 MiB of memory: raise engine_memory_mb"),
+    ],
+)
+def test_limits(engines: Engines, bundle: Bundle, limits: Limits, message: str) -> None:
+    engines.limits = limits
+    with pytest.raises(BuildFailed, match=message):
+        engines.get(RTX, bundle, fp32(bundle))
+    assert files(engines, ".engine") == []
+    assert psutil.Process().children(recursive=True) == []
+
+
+def test_a_build_is_given_up_on_request(engines: Engines, bundle: Bundle) -> None:
+    with pytest.raises(Cancelled):
+        engines.get(RTX, bundle, fp32(bundle), cancelled=lambda: True)
+    assert psutil.Process().children(recursive=True) == []
+    assert engines.get(RTX, bundle, fp32(bundle)), "and may be begun again"
+
+
+def test_waiting_for_another_process_is_given_up_on_request(engines: Engines, bundle: Bundle, told: list[str]) -> None:
+    cache, stop = EngineCache(engines.root), threading.Event()
+    with cache.lock(engines.key(RTX, bundle, fp32(bundle))):
+        timer = threading.Timer(0.5, stop.set)
+        timer.start()
+        with pytest.raises(Cancelled):
+            engines.get(RTX, bundle, fp32(bundle), cancelled=stop.is_set)
+        timer.join()
+    assert told == ["another process builds this engine: waiting for it"]
+
+
+def refused_graph() -> bytes:
+    """Suppression as ONNX has it, which TensorRT for RTX does not implement."""
+    inputs = [
+        helper.make_tensor_value_info("boxes", TensorProto.FLOAT, (1, 8, 4)),
+        helper.make_tensor_value_info("scores", TensorProto.FLOAT, (1, 1, 8)),
+    ]
+    outputs = [helper.make_tensor_value_info("kept", TensorProto.INT64, (None, 3))]
+    node = helper.make_node("NonMaxSuppression", ["boxes", "scores"], ["kept"])
+    graph = helper.make_graph([node], "refused", inputs, outputs)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    onnx.checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize("graph", [b"no graph", refused_graph()])
+def test_what_the_builder_refuses_is_told_in_one_line(tmp_path: Path, graph: bytes) -> None:
+    with pytest.raises(BuildFailed) as caught:
+        build(RTX, graph, b"", tmp_path, Options(), LIMITS, lambda: False, lambda _: None)
+    assert "does not build the engine" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_failed_build_is_not_tried_again(engines: Engines, bundle: Bundle, told: list[str]) -> None:
+    engines.limits = Limits(seconds=0.05)
+    for _ in range(2):
+        with pytest.raises(BuildFailed, match="not built within"):
+            engines.get(RTX, bundle, fp32(bundle))
+    assert sum("building the engine" in line for line in told) == 1
+
+
+def test_a_builder_that_dies_is_told(tmp_path: Path, bundle: Bundle) -> None:
+    def kill(_: str) -> None:
+        for child in psutil.Process().children():
+            child.send_signal(signal.SIGSEGV)
+
+    with pytest.raises(BuildFailed, match=r"builder ended with signal SIGSEGV"):
+        build(RTX, bundle.read("model.onnx"), b"", tmp_path, Options(), LIMITS, lambda: False, kill)
+
+
+def test_a_library_that_is_missing_is_told(tmp_path: Path, bundle: Bundle) -> None:
+    if trt.__name__ != "tensorrt_rtx" or _installed("tensorrt"):
+        pytest.skip("the full TensorRT is installed")
+    with pytest.raises(BuildFailed, match=r"tensorrt is not installed"):
+        build("tensorrt", bundle.read("model.onnx"), b"", tmp_path, Options(), LIMITS, lambda: False, lambda _: None)
+
+
+def _installed(name: str) -> bool:
+    try:
+        __import__(name)
+    except ImportError:
+        return False
+    return True
+
+
+def test_a_cache_that_others_can_write_is_refused(tmp_path: Path) -> None:
+    root = tmp_path / "cache"
+    assert EngineCache(root).root.stat().st_mode & 0o777 == 0o700
+    root.chmod(0o777)
+    with pytest.raises(UserError, match="anybody could put an engine there"):
+        EngineCache(root)
+
+
+def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
+    told: list[str] = []
+    cache = EngineCache(tmp_path / "cache", 1, told.append)
+    keys = [msgspec.structs.replace(KEY, backend_version=str(number)) for number in range(4)]
+    for age, key in enumerate(keys):
+        cache.store(key, "m v1", bytes(400_000), 1.0)
+        os.utime(cache.root / f"{key.digest}.json", (1000 + age, 1000 + age))
+        if age == 1:
+            assert cache.find(keys[0]) is not None, "used, and so not the oldest any more"
+    assert [cache.find(key) is not None for key in keys] == [True, False, False, True]
+    assert len(told) == 2
+
+
+def test_what_killed_builds_left_is_removed(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path / "cache")
+    old, new = cache.root / ".partial-old", cache.root / ".partial-new"
+    for folder in (old, new):
+        folder.mkdir()
+        (folder / "graph").write_bytes(b"x")
+    os.utime(old, (0, 0))
+    with cache.workplace() as folder:
+        assert folder.is_dir()
+    assert not old.exists()
+    assert new.exists(), "it may be in use"
+    assert not folder.exists()
+
+
+def test_the_default_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert default_root() == tmp_path / "perception_suite" / "engines"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert default_root() == Path.home() / ".cache" / "perception_suite" / "engines"
+
+
+def test_the_command(repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["build-engine", "--path", str(repository), "--engine-cache", str(tmp_path), "--backend", RTX]
+    out = tmp_path / "result.json"
+    for result in ("built", "cached"):
+        assert main([*arguments, "--json", str(out)]) == 0
+        (row,) = json.loads(out.read_text(encoding="utf-8"))["engines"]
+        assert (row["model"], row["precision"], row["result"]) == ("rectangles", "fp32", result)
+        assert result in capsys.readouterr().out
+    assert main([*arguments, "--rebuild", "--json", str(out)]) == 0
+    assert json.loads(out.read_text(encoding="utf-8"))["engines"][0]["result"] == "built"
+    assert main([*arguments, "--precision", "int8", "--json", str(out)]) == 2
+    assert json.loads(out.read_text(encoding="utf-8"))["failed"] == 1
+    assert "has no variant in int8" in capsys.readouterr().err
+    assert main(["build-engine"]) == 2
+    assert "no bundle is given" in capsys.readouterr().err
