@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 DEMO ?= full
+# Test files that run side by side.
+JOBS ?= 2
 # Relative, so that a space in the path of the checkout does no harm.
 VENV := .venv/bin/python
 
@@ -17,8 +19,8 @@ setup: ## an environment in .venv with everything at pinned versions; PYTHON=pyt
 demo: setup ## the whole loop, live: DEMO=full (11 minutes on 2 cores) or DEMO=quick (4 minutes); results in runs/demo
 	@$(VENV) -m perception_train.demo --preset $(DEMO)
 
-test: lint ## lint, then every test; ARGS='-k name' passes on to pytest
-	@$(VENV) -m pytest $(ARGS)
+test: lint ## lint, then every test, two files at a time (JOBS=4: four); ARGS='-k name' passes on to pytest
+	@$(VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: setup ## ruff, then mypy in strict mode on what runs on the robot
 	@$(VENV) -m ruff check .

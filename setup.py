@@ -99,6 +99,7 @@ setup(
             "mypy",
             "pytest",
             "pytest-timeout",
+            "pytest-xdist",
             "ruff",
             # NVIDIA's real ONNX parser and builder: it builds engines without a GPU, for the tests of the exports
             'tensorrt-rtx-cu13; platform_machine == "x86_64" and sys_platform == "linux"',

@@ -39,6 +39,9 @@ def pytest_configure() -> None:
         os.environ.pop("ROS_LOCALHOST_ONLY", None)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ.setdefault("MUJOCO_GL", "egl")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        # Several files at a time: threads that outnumber the cores would only wait for each other.
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
     # A shell's background job ignores SIGINT, and so would every process that the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PYTHONUNBUFFERED"] = "1"

@@ -254,6 +254,31 @@ def test_a_swap_is_announced_before_its_first_detections_and_loses_no_frame(main
     assert main.labels[-1].stamp == status.stamp
 
 
+def test_a_version_is_chosen_and_pinned_with_parameters(main: Client, models: Path) -> None:
+    picture = scene((320, 240), RECTANGLES)
+    newest = main.diagnostics()["serving_version"]
+    accepted, reason = main.set_parameter("version", 999)
+    assert not accepted
+    assert "has no version 999" in reason
+    assert main.set_parameter("version", 1) == (True, "")
+    assert main.set_parameter("pin", True) == (True, "")
+
+    def serves(wanted: str) -> None:
+        """A new model takes over with a frame."""
+        for _ in range(100):
+            main.answer(picture)
+            if main.diagnostics()["serving_version"] == wanted:
+                return
+        raise AssertionError(f"version {wanted} does not come")
+
+    serves("1")
+    main.announce(models / "rectangles" / newest)
+    values = main.diagnostics(lambda v: v["pinned"] == "True" and int(v["ignored"]) > 0)
+    assert values["serving_version"] == "1"
+    assert main.set_parameter("pin", False) == (True, "")
+    serves(newest)
+
+
 def test_announcements_that_do_not_concern_the_node_are_ignored(main: Client, models: Path) -> None:
     before = int(main.diagnostics()["ignored"])
     others = write_detector(models, name="others")
