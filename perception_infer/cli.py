@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from perception_common.cli import Command
 from perception_common.cli import main as run_commands
 
+from .commands.bench import BenchParams, bench
 from .commands.build_engine import BuildEngineParams, build_engine
 from .commands.doctor import DoctorParams, doctor
 from .commands.run import RunParams, run
@@ -16,6 +17,7 @@ COMMANDS = (
     Command("run", "answer pictures with a model bundle; JSON and pictures with what was found", RunParams, run),
     Command("verify", "check bundles as a robot would: hashes, schema, tensors, parity", VerifyParams, verify),
     Command("build-engine", "build TensorRT's engines of bundles ahead of time", BuildEngineParams, build_engine),
+    Command("bench", "measure session, predictor and node, with a camera over DDS", BenchParams, bench),
     Command("doctor", "look whether this machine has what inference needs", DoctorParams, doctor),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,13 @@ _letterbox = lru_cache(maxsize=8)(Letterbox.fit)
 
 class NotFinite(UserError):
     """A model answers with NaN or infinity."""
+
+
+class Prepared(NamedTuple):
+    """An image as a network takes it: uint8 [Hn, Wn, 3], and how it lies there."""
+
+    letterbox: Letterbox
+    pixels: Pixels
 
 
 class Predictor:
@@ -73,6 +81,16 @@ class Predictor:
         """Change the score thresholds of the classes, in their order, also while another thread predicts."""
         self._thresholds = np.asarray(thresholds, np.float32)
 
+    @property
+    def network(self) -> tuple[int, int]:
+        """Width and height of the network's input."""
+        return self._network
+
+    @property
+    def batch(self) -> int:
+        """How many images one run of the graph takes."""
+        return len(self._input)
+
     def predict(self, rgb: Pixels) -> Detections:
         """Detections in RGB uint8 [H, W, 3], in its pixels, best first.
 
@@ -82,16 +100,10 @@ class Predictor:
             ValueError: the image has another dtype or shape, or the model is not a detector.
             NotFinite: the model answers with what is no number.
         """
-        letterbox, outputs = self._run(rgb, "detection")
-        boxes, scores, labels = outputs["boxes"][0], outputs["scores"][0], outputs["labels"][0]
-        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
-            # They would fail every comparison, and look like an image with nothing in it.
-            raise NotFinite(f"{self.bundle.title} answers with numbers that are not finite", fix="train it again")
-        filled = labels >= 0
-        kept = filled & (scores >= self._thresholds[np.where(filled, labels, 0)])
-        in_source = letterbox.boxes_to_source(boxes[kept])
-        solid = (in_source[:, 2] > in_source[:, 0]) & (in_source[:, 3] > in_source[:, 1])
-        return Detections(in_source[solid], scores[kept][solid], labels[kept][solid])
+        self._require("detection")
+        (found,) = self.infer([prepare(rgb, self._network)])
+        assert isinstance(found, Detections)
+        return found
 
     def segment(self, rgb: Pixels) -> Segmentation:
         """Class and confidence of every pixel of RGB uint8 [H, W, 3], at its size.
@@ -99,9 +111,26 @@ class Predictor:
         Raises:
             ValueError: the image has another dtype or shape, or the model is not a segmenter.
         """
-        letterbox, outputs = self._run(rgb, "segmentation")
-        mask, confidence = (letterbox.mask_to_source(outputs[name][0]) for name in ("mask", "confidence"))
-        return Segmentation(mask, confidence)
+        self._require("segmentation")
+        (found,) = self.infer([prepare(rgb, self._network)])
+        assert isinstance(found, Segmentation)
+        return found
+
+    def infer(self, prepared: Sequence[Prepared]) -> list[Detections | Segmentation]:
+        """What is found in images that were prepared for this network, each in its own pixels.
+
+        They are answered in as few runs as the graph's batch allows.
+
+        Raises:
+            NotFinite: the model answers with what is no number.
+        """
+        found: list[Detections | Segmentation] = []
+        for start in range(0, len(prepared), self.batch):
+            part = prepared[start : start + self.batch]
+            outputs = self.backend.run(self._batched(part))
+            answer = self._detections if self.task == "detection" else self._segmentation
+            found += [answer(image.letterbox, outputs, index) for index, image in enumerate(part)]
+        return found
 
     def warm_up(self) -> None:
         """Run once on nothing, so that the first image does not pay for lazy initialisation."""
@@ -121,11 +150,40 @@ class Predictor:
         """Free the backend."""
         self.close()
 
-    def _run(self, rgb: Pixels, task: str) -> tuple[Letterbox, Tensors]:
+    def _require(self, task: str) -> None:
         if self.task != task:
             raise ValueError(f"model {self.bundle.manifest.name} does {self.task}, not {task}")
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
-            raise ValueError(f"image must be uint8 [H, W, 3], is {rgb.dtype} {rgb.shape}")
-        letterbox = _letterbox((rgb.shape[1], rgb.shape[0]), self._network)
-        letterbox.image(rgb, self._input[0])
-        return letterbox, self.backend.run(self._input)
+
+    def _batched(self, part: Sequence[Prepared]) -> Pixels:
+        if self.batch == 1:
+            return part[0].pixels[None]
+        for index, image in enumerate(part):
+            self._input[index] = image.pixels
+        return self._input
+
+    def _detections(self, letterbox: Letterbox, outputs: Tensors, index: int) -> Detections:
+        boxes, scores, labels = outputs["boxes"][index], outputs["scores"][index], outputs["labels"][index]
+        if not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+            # They would fail every comparison, and look like an image with nothing in it.
+            raise NotFinite(f"{self.bundle.title} answers with numbers that are not finite", fix="train it again")
+        filled = labels >= 0
+        kept = filled & (scores >= self._thresholds[np.where(filled, labels, 0)])
+        in_source = letterbox.boxes_to_source(boxes[kept])
+        solid = (in_source[:, 2] > in_source[:, 0]) & (in_source[:, 3] > in_source[:, 1])
+        return Detections(in_source[solid], scores[kept][solid], labels[kept][solid])
+
+    def _segmentation(self, letterbox: Letterbox, outputs: Tensors, index: int) -> Segmentation:
+        mask, confidence = (letterbox.mask_to_source(outputs[name][index]) for name in ("mask", "confidence"))
+        return Segmentation(mask, confidence)
+
+
+def prepare(rgb: Pixels, network: tuple[int, int]) -> Prepared:
+    """RGB uint8 [H, W, 3], letterboxed for a network of that width and height; may be called by any thread.
+
+    Raises:
+        ValueError: the image has another dtype or shape.
+    """
+    if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or not rgb.size:
+        raise ValueError(f"image must be uint8 [H, W, 3], is {rgb.dtype} {rgb.shape}")
+    letterbox = _letterbox((rgb.shape[1], rgb.shape[0]), network)
+    return Prepared(letterbox, letterbox.image(rgb))

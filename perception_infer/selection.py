@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -13,9 +14,20 @@ from perception_common.errors import UserError, did_you_mean
 
 from .contract.detections import Detections, Segmentation
 from .contract.geometry import Pixels
-from .predictor import Predictor
+from .predictor import Predictor, Prepared, prepare
+from .tiling import Rectangle, Tiling, merge_detections, merge_masks
 
+Result = Detections | Segmentation
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
+
+
+class Look(NamedTuple):
+    """What is looked at of an image: rectangles of it, letterboxed for a network of that width and height."""
+
+    rgb: Pixels
+    network: tuple[int, int]
+    tiles: Sequence[Rectangle]
+    parts: Sequence[Prepared]
 
 
 @dataclass(frozen=True)
@@ -27,12 +39,14 @@ class Selection:
         by_class: scores of single classes, by name; they win over ``threshold``.
         classes: names of the classes that are wanted; none for all.
         region: left, top, width and height of the part of the image that is looked at, as shares of its sides.
+        tiling: how that part is cut.
     """
 
     threshold: float | None = None
     by_class: Mapping[str, float] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
     region: tuple[float, float, float, float] = _WHOLE
+    tiling: Tiling = field(default_factory=Tiling)
 
     def unknown(self, known: Sequence[str]) -> str | None:
         """One line about names that a model does not have, or None."""
@@ -51,26 +65,41 @@ class Selection:
                 values[index] = self.by_class[name]
         return values
 
-    def ask(self, predictor: Predictor, rgb: Pixels) -> Detections | Segmentation:
-        """What the predictor finds in RGB uint8 [H, W, 3], in its pixels; see `Predictor.predict` and `segment`.
+    def look(self, rgb: Pixels, network: tuple[int, int]) -> Look:
+        """What is to be looked at of RGB uint8 [H, W, 3], prepared for a network of that width and height."""
+        tiles = self.tiling.tiles(self.pixels(rgb.shape[1], rgb.shape[0]), network)
+        parts = [prepare(rgb[top:bottom, left:right], network) for left, top, right, bottom in tiles]
+        return Look(rgb, network, tiles, parts)
 
-        Outside of the region nothing is found, and pixels of classes that are not wanted are background.
+    def ask(self, predictor: Predictor, rgb: Pixels) -> Result:
+        """`ask_all`, of one image."""
+        return self.ask_all(predictor, [self.look(rgb, predictor.network)])[0]
+
+    def ask_all(self, predictor: Predictor, looks: Sequence[Look]) -> list[Result]:
+        """What the predictor finds in images, in pixels of each; see `Predictor.infer` for the errors.
+
+        Outside of the region nothing is found, and pixels of classes that are not wanted are background. What was
+        prepared for another network is prepared anew.
         """
-        left, top, right, bottom = self.pixels(rgb.shape[1], rgb.shape[0])
-        part = rgb[top:bottom, left:right]
+        fitting = [
+            look if look.network == predictor.network else self.look(look.rgb, predictor.network) for look in looks
+        ]
         if predictor.task == "detection":
             predictor.set_thresholds(self.thresholds(predictor.bundle.manifest.thresholds, predictor.classes))
-            found = predictor.predict(part)
-            if not (left or top):
-                return found
-            return Detections(found.boxes + np.array([left, top, left, top], np.float32), found.scores, found.labels)
-        segmented = predictor.segment(part)
-        mask = self._wanted(segmented.mask, predictor.classes)
-        if part.shape == rgb.shape:
-            return Segmentation(mask, segmented.confidence)
-        whole = np.zeros((2, *rgb.shape[:2]), np.uint8)
-        whole[:, top:bottom, left:right] = mask, segmented.confidence
-        return Segmentation(whole[0], whole[1])
+        answers = iter(predictor.infer([part for look in fitting for part in look.parts]))
+        return [self._joined([next(answers) for _ in look.parts], look, predictor.classes) for look in fitting]
+
+    def _joined(self, parts: Sequence[Result], look: Look, classes: Sequence[str]) -> Result:
+        height, width = look.rgb.shape[:2]
+        detections = [part for part in parts if isinstance(part, Detections)]
+        if detections:
+            return merge_detections(detections, look.tiles)
+        masks = [part for part in parts if isinstance(part, Segmentation)]
+        if len(masks) == 1 and look.tiles[0] == (0, 0, width, height):
+            joined = masks[0]
+        else:
+            joined = merge_masks(masks, look.tiles, (width, height))
+        return Segmentation(self._wanted(joined.mask, classes), joined.confidence)
 
     def pixels(self, width: int, height: int) -> tuple[int, int, int, int]:
         """Left, top, right and bottom edge of the region in an image of that size: at least one pixel."""

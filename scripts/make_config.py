@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from perception_common.params import reference_yaml
+from perception_infer.commands.bench import BenchParams
 from perception_infer.commands.build_engine import BuildEngineParams
 from perception_infer.commands.doctor import DoctorParams
 from perception_infer.commands.run import RunParams
@@ -38,6 +39,7 @@ COMMANDS: dict[str, type] = {
     "demo": DemoParams,
     "perception-infer-doctor": DoctorParams,
     "perception-infer-run": RunParams,
+    "perception-infer-bench": BenchParams,
     "perception-infer-build-engine": BuildEngineParams,
     "perception-infer-verify": VerifyParams,
     "perception-sim-generate": GenerateParams,

@@ -27,7 +27,7 @@ from . import report
 from .infer_params import InferParams
 from .outputs import Outputs
 from .pipeline import Pipeline
-from .worker import Frame, FrameWorker, Outcome
+from .worker import FrameWorker
 
 _THROTTLE_SECONDS = 5.0
 #: ``image_transport`` → message type and what is appended to the topic's name.
@@ -49,11 +49,16 @@ class InferNode(LifecycleNode):
         self._state, self._failure, self._starting = "unconfigured", "", False
         self._times = report.Times()
         clock = self.get_clock()
-        self._outputs = Outputs(self)
-        self._pipeline = Pipeline(self._outputs, lambda: clock.now().nanoseconds, self._times, self._complain)
+        self._cameras = [f"{name}/" for name in self._params.value.cameras] or [""]
+        self._outputs = Outputs(self, self._cameras)
+        pipeline = Pipeline(
+            self._outputs, lambda: self._server, lambda: self._params.value, lambda: clock.now().nanoseconds,
+            self._times, self._complain,
+        )  # fmt: skip
         self._worker = FrameWorker(
-            self._process, lambda: self._server is not None and self._server.replacing, self._on_failure
-        )
+            pipeline, lambda: self._server is not None and self._server.replacing, self._on_failure,
+            len(self._cameras), self._batch,
+        )  # fmt: skip
         self._diagnostics = Diagnostics(self, "perception_infer", self._report)
         if self._params.value.autostart:
             # Real time: simulated time may not run yet.
@@ -83,8 +88,9 @@ class InferNode(LifecycleNode):
         self._server = server
         self._params.lock()
         kind, suffix = _TRANSPORTS[params.image_transport]
-        topic = self.resolve_topic_name("image") + suffix
-        self._listen(kind, topic, compat.with_message_info(self._on_image), qos.NEWEST)
+        for source, prefix in enumerate(self._cameras):
+            topic = self.resolve_topic_name(prefix + "image") + suffix
+            self._listen(kind, topic, compat.with_message_info(partial(self._on_image, source)), qos.NEWEST)
         self._listen(VisionInfo, "checkpoint", self._on_checkpoint, qos.LATCHED)
         self._state = "inactive"
         return _SUCCESS
@@ -150,15 +156,16 @@ class InferNode(LifecycleNode):
             Node.create_subscription(self, kind, topic, callback, profile, qos_overriding_options=options)
         )
 
-    def _on_image(self, message: Any, info: Mapping[str, Any]) -> None:
-        self._worker.put(message, compat.publisher_gid(info), compat.publication_sequence_number(info))
+    def _on_image(self, source: int, message: Any, info: Mapping[str, Any]) -> None:
+        self._worker.put(message, compat.publisher_gid(info), compat.publication_sequence_number(info), source)
 
     def _on_checkpoint(self, message: VisionInfo) -> None:
         if self._server is not None:
             self._server.announce(Announcement(message.method, message.database_location, message.database_version))
 
-    def _process(self, frame: Frame) -> Outcome:
-        return self._pipeline.process(frame, self._server, self._params.value)
+    def _batch(self) -> int:
+        expected = self._server.expected() if self._server is not None else None
+        return expected.batch if expected is not None else 1
 
     def _on_failure(self, error: Exception) -> None:
         self._complain(f"frame failed: {error!r}")
@@ -174,6 +181,9 @@ class InferNode(LifecycleNode):
         healthy, message, values = report.diagnostics(
             self._state, self._params.value.model, status, self._worker.counts(), self._times
         )
+        if len(self._cameras) > 1:
+            named = zip(self._params.value.cameras, self._worker.processed(), strict=True)
+            values = {**values, **{f"frames_processed.{name}": count for name, count in named}}
         return (OK if healthy else WARN), message, values
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from perception_common.errors import UserError
 from perception_common.params import param
 
 from ..running import RunningParams
 from ..selection import Selection, region_from, thresholds_from
+from ..tiling import Tiling
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,19 @@ class InferParams(RunningParams):
         maximum=1.0,
         live=True,
     )
+    tile_width: int = param(
+        0,
+        "width of the tiles into which images are cut, in pixels; their height follows from the network's (0: not cut)",
+        minimum=0,
+        maximum=65536,
+        live=True,
+    )
+    tile_overlap: float = param(
+        0.2, "share of a tile that the next one covers too, at least", minimum=0.0, maximum=0.9, live=True
+    )
+    tile_whole: bool = param(
+        True, "beside the tiles, look at the whole image, for what is larger than a tile", live=True
+    )
     class_id_format: str = param("name", "what class_id holds: the class name, or its index", choices=("name", "index"))
     on_class_change: str = param(
         "refuse", "what to do with a newer model of other classes", choices=("refuse", "accept")
@@ -82,6 +97,12 @@ class InferParams(RunningParams):
         minimum=0.0,
         maximum=1.0,
     )
+    cameras: tuple[str, ...] = param(
+        (),
+        "names of several cameras that one model serves in turn: their topics are <camera>/image, <camera>/detections"
+        " and so on (none: one camera, whose topics are image, detections and so on)",
+        alone=True,
+    )
     image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
     max_age_ms: float = param(
         0.0,
@@ -103,6 +124,8 @@ class InferParams(RunningParams):
     def __post_init__(self) -> None:
         """Refuse what single ranges cannot."""
         self.selection()
+        if len(set(self.cameras)) < len(self.cameras):
+            raise UserError("a camera is named twice", fix="give each a name of its own in cameras")
 
     def selection(self) -> Selection:
         """What of a model's answers is wanted.
@@ -112,4 +135,5 @@ class InferParams(RunningParams):
         """
         threshold = None if self.score_threshold < 0 else self.score_threshold
         by_class = thresholds_from(self.class_thresholds)
-        return Selection(threshold, by_class, tuple(self.classes), region_from(self.region))
+        tiling = Tiling(self.tile_width, self.tile_overlap, self.tile_whole)
+        return Selection(threshold, by_class, tuple(self.classes), region_from(self.region), tiling)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rclpy.node import Node
@@ -14,33 +15,33 @@ from perception_common.ros import qos
 from perception_common.ros.images import Pixels, image_to_msg
 from perception_common.ros.vision import detections_to_msg, label_info
 
-from ..contract.detections import Detections, Segmentation
+from ..contract.detections import Segmentation
 from ..draw import colour_mask, draw_detections, draw_mask
 from ..predictor import Predictor
+from ..selection import Result
 from .infer_params import InferParams
-
-Result = Detections | Segmentation
 
 
 class Outputs:
-    """The publishers of infer_node, ordinary ones that live as long as the node."""
+    """The publishers of infer_node, ordinary ones that live as long as the node.
 
-    def __init__(self, node: Node) -> None:
-        def publisher(kind: type[Any], topic: str, profile: Any) -> Any:
-            options = QoSOverridingOptions.with_default_policies()
-            return Node.create_publisher(node, kind, topic, profile, qos_overriding_options=options)
+    Args:
+        node: theirs.
+        prefixes: what stands before the names of each camera's topics, such as ``front/``.
+    """
 
-        self._detections = publisher(Detection2DArray, "detections", qos.RESULTS)
-        self._mask = publisher(Image, "mask", qos.PICTURE)
-        self._mask_colour = publisher(Image, "mask/color", qos.PICTURE)
-        self._overlay = publisher(Image, "overlay", qos.PICTURE)
-        self._label_info = publisher(LabelInfo, "label_info", qos.LATCHED)
-        self._model_status = publisher(VisionInfo, "model_status", qos.LATCHED)
+    def __init__(self, node: Node, prefixes: Sequence[str]) -> None:
+        self._cameras = [CameraOutputs(node, prefix) for prefix in prefixes]
+        self._label_info = _publisher(node, LabelInfo, "label_info", qos.LATCHED)
+        self._model_status = _publisher(node, VisionInfo, "model_status", qos.LATCHED)
 
-    def watched(self) -> bool:
-        """Whether anybody subscribes to a result of a frame."""
-        results = (self._detections, self._mask, self._mask_colour, self._overlay)
-        return any(publisher.get_subscription_count() for publisher in results)
+    def of(self, source: int) -> CameraOutputs:
+        """Those of a camera."""
+        return self._cameras[source]
+
+    def watched(self, source: int | None = None) -> bool:
+        """Whether anybody subscribes to a result of a camera's frames, or of any camera's."""
+        return any(outputs.watched() for outputs in (self._cameras if source is None else [self._cameras[source]]))
 
     def publish_model(self, header: Header, predictor: Predictor) -> None:
         """Say which model serves from the image of ``header`` on; called before that image's result."""
@@ -57,6 +58,21 @@ class Outputs:
                 database_version=manifest.version,
             )
         )
+
+
+class CameraOutputs:
+    """The publishers of what is found in one camera's images."""
+
+    def __init__(self, node: Node, prefix: str) -> None:
+        self._detections = _publisher(node, Detection2DArray, prefix + "detections", qos.RESULTS)
+        self._mask = _publisher(node, Image, prefix + "mask", qos.PICTURE)
+        self._mask_colour = _publisher(node, Image, prefix + "mask/color", qos.PICTURE)
+        self._overlay = _publisher(node, Image, prefix + "overlay", qos.PICTURE)
+
+    def watched(self) -> bool:
+        """Whether anybody subscribes to a result of a frame."""
+        results = (self._detections, self._mask, self._mask_colour, self._overlay)
+        return any(publisher.get_subscription_count() for publisher in results)
 
     def publish_result(self, header: Header, result: Result, predictor: Predictor, params: InferParams) -> None:
         """Publish what was found in the image of ``header``, also when it is nothing."""
@@ -81,3 +97,8 @@ class Outputs:
             scores = result.scores if params.overlay_scores else None
             drawn = draw_detections(rgb, result.boxes, result.labels, predictor.classes, scores)
             self._overlay.publish(image_to_msg(drawn, "rgb8", header))
+
+
+def _publisher(node: Node, kind: type[Any], topic: str, profile: Any) -> Any:
+    options = QoSOverridingOptions.with_default_policies()
+    return Node.create_publisher(node, kind, topic, profile, qos_overriding_options=options)

@@ -1,29 +1,52 @@
-"""One frame, from the camera's message to what is published."""
+"""What is done with frames, from the camera's message to what is published."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from perception_common.ros.images import ImageError, image_from_msg
 
-from ..contract.geometry import Pixels
 from ..evaluation.agreement import agreement
 from ..predictor import Predictor
-from ..selection import Selection
-from ..serving import Answer, ModelServer
+from ..selection import Look, Result, Selection
+from ..serving import ModelServer
+from .frames import Frame, Outcome
 from .infer_params import InferParams
-from .outputs import Outputs, Result
+from .outputs import Outputs
 from .report import Times
-from .worker import Frame, Outcome
+
+
+@dataclass(frozen=True)
+class Work:
+    """A frame that is ready to be answered."""
+
+    frame: Frame
+    header: Any
+    look: Look
+    selection: Selection
+
+
+@dataclass(frozen=True)
+class Done:
+    """An answered frame; ``first`` of those that this model answers."""
+
+    work: Work
+    result: Result
+    predictor: Predictor
+    first: bool
 
 
 class Pipeline:
-    """Answers frames; called by the worker only.
+    """The stages of `FrameWorker`.
 
     Args:
         outputs: where results go.
+        server: the models; None while the node is not configured.
+        params: the parameters as they are now.
         clock: the node's time in nanoseconds, which cameras stamp with.
         times: what is measured.
         complain: logs a line; called for every image that cannot be used, and for each that classes are asked of which
@@ -31,16 +54,24 @@ class Pipeline:
     """
 
     def __init__(
-        self, outputs: Outputs, clock: Callable[[], int], times: Times, complain: Callable[[str], None]
+        self,
+        outputs: Outputs,
+        server: Callable[[], ModelServer | None],
+        params: Callable[[], InferParams],
+        clock: Callable[[], int],
+        times: Times,
+        complain: Callable[[str], None],
     ) -> None:
-        self._outputs, self._clock, self._times, self._complain = outputs, clock, times, complain
+        self._outputs, self._server, self._params = outputs, server, params
+        self._clock, self._times, self._complain = clock, times, complain
 
-    def process(self, frame: Frame, server: ModelServer | None, params: InferParams) -> Outcome:
-        """Convert, ask the model, publish; what a new model is comes before its first result."""
-        if server is None:
+    def prepare(self, frame: Frame) -> Work | Outcome:
+        """Convert the image, and letterbox what is looked at of it."""
+        server, params, header = self._server(), self._params(), frame.message.header
+        expected = server.expected() if server is not None else None
+        if expected is None:
             return Outcome.NO_MODEL
-        header = frame.message.header
-        if params.only_when_watched and not self._outputs.watched():
+        if params.only_when_watched and not self._outputs.watched(frame.source):
             return Outcome.UNWATCHED
         if is_stale(header.stamp.sec * 10**9 + header.stamp.nanosec, self._clock(), params.max_age_ms):
             return Outcome.STALE
@@ -50,30 +81,50 @@ class Pipeline:
             self._complain(f"image left out: {error}")
             return Outcome.INVALID
         selection = params.selection()
-        answer = server.answer(partial(self._ask, rgb, selection))
+        return Work(frame, header, selection.look(rgb, expected.network), selection)
+
+    def run(self, works: Sequence[Work]) -> Sequence[Done | Outcome]:
+        """Ask the model, of all frames at once."""
+        server = self._server()
+        answer = server.answer(partial(self._ask, works)) if server is not None else None
         if answer is None:
-            return Outcome.NO_MODEL
-        if answer.first:
-            self._outputs.publish_model(header, answer.predictor)
-        self._outputs.publish_result(header, answer.value, answer.predictor, params)
-        self._times.node.add((time.perf_counter() - frame.arrived) * 1e3)
-        self._outputs.publish_pictures(header, rgb, answer.value, answer.predictor, params)
-        # After all is published: a new model that is tried costs throughput, not latency.
-        server.audition(partial(_compare, rgb, selection, answer))
+            return [Outcome.NO_MODEL] * len(works)
+        return [
+            Done(work, result, answer.predictor, answer.first and index == 0)
+            for index, (work, result) in enumerate(zip(works, answer.value, strict=True))
+        ]
+
+    def finish(self, done: Done) -> Outcome:
+        """Publish; what a new model is comes before its first result."""
+        work, params = done.work, self._params()
+        outputs = self._outputs.of(work.frame.source)
+        if done.first:
+            self._outputs.publish_model(work.header, done.predictor)
+        outputs.publish_result(work.header, done.result, done.predictor, params)
+        self._times.node.add((time.perf_counter() - work.frame.arrived) * 1e3)
+        outputs.publish_pictures(work.header, work.look.rgb, done.result, done.predictor, params)
         return Outcome.PROCESSED
 
-    def _ask(self, rgb: Pixels, selection: Selection, predictor: Predictor) -> Result:
+    def after(self, done: Sequence[Done]) -> None:
+        """A new model that is tried costs throughput, not latency."""
+        server = self._server()
+        if done and server is not None:
+            server.audition(partial(_compare, done[0]))
+
+    def _ask(self, works: Sequence[Work], predictor: Predictor) -> list[Result]:
         began = time.perf_counter()
+        selection = works[-1].selection
         if strange := selection.unknown(predictor.classes):
             self._complain(strange)
-        result = selection.ask(predictor, rgb)
+        results = selection.ask_all(predictor, [work.look for work in works])
         self._times.inference.add((time.perf_counter() - began) * 1e3)
-        return result
+        return results
 
 
-def _compare(rgb: Pixels, selection: Selection, answer: Answer[Result], candidate: Predictor) -> float | None:
+def _compare(done: Done, candidate: Predictor) -> float | None:
     """How far a candidate agrees with what was answered."""
-    return agreement(answer.value, selection.ask(candidate, rgb), answer.predictor.classes, candidate.classes)
+    (other,) = done.work.selection.ask_all(candidate, [done.work.look])
+    return agreement(done.result, other, done.predictor.classes, candidate.classes)
 
 
 def is_stale(stamp: int, now: int, max_age_ms: float) -> bool:

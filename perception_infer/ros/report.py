@@ -11,7 +11,7 @@ from ..backends.select import Wish
 from ..loading import Proven, load_proven
 from ..models import Bundle
 from ..serving import ServerStatus
-from .worker import FrameCounts, Recent
+from .frames import FrameCounts, Recent
 
 _NO_MODEL = ServerStatus()
 

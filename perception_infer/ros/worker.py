@@ -1,199 +1,280 @@
-"""The newest frame and the one worker that takes it. Pure logic: messages are opaque, nothing here imports rclpy."""
+"""The newest frame of each camera, and the threads that answer it. Pure logic: nothing here imports rclpy.
+
+One thread runs the model. While it does, a second prepares the frame that comes next (conversion and letterbox) and a
+third publishes what came of the one before; all three are mostly outside of Python's lock. A frame is prepared as late
+as the time that the model usually takes allows, for it is the newest one that is wanted. With time to spare between
+frames, the first thread does all of it, without handing anything over.
+"""
 
 from __future__ import annotations
 
-import enum
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
-_RECENT = 300
-_EVENTS = 2000
-_RATE_SECONDS = 5.0
+from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
 
-
-class Outcome(enum.Enum):
-    """What became of a frame that the worker took."""
-
-    PROCESSED = "processed"
-    INVALID = "invalid"
-    NO_MODEL = "no model"
-    STALE = "stale"
-    UNWATCHED = "unwatched"
-    FAILED = "failed"
+#: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
+_MARGIN_SECONDS, _MARGIN_TIMES = 0.001, 2.0
 
 
-@dataclass(frozen=True)
-class Frame:
-    """A message with the time of its arrival (`time.perf_counter`), and whether a model was being replaced then."""
+class Stages(Protocol):
+    """What is done with frames; whatever a stage raises counts its frames as failed, and the worker goes on."""
 
-    message: Any
-    arrived: float
-    in_swap: bool
+    def prepare(self, frame: Frame) -> Any:
+        """What `run` needs of a frame, or an `Outcome` that ends its way here. Called beside the other stages."""
+
+    def run(self, prepared: Sequence[Any]) -> Sequence[Any]:
+        """For each, what `finish` needs, or an `Outcome`. Never called twice at once."""
+
+    def finish(self, done: Any) -> Outcome:
+        """Publish. Never called twice at once, and in the order of `run`."""
+
+    def after(self, done: Sequence[Any]) -> None:
+        """What else there is to do with the model; called by the thread of `run`."""
 
 
 @dataclass(frozen=True)
-class FrameCounts:
-    """Where the frames went: received = processed + unprocessed + invalid + stale + unwatched + failed.
+class _Item:
+    """A frame, and what `Stages.prepare` made of it."""
 
-    One more may wait, and one be in work. ``stale`` were too old when their turn came, and to results of the
-    ``unwatched`` nobody had subscribed, both only where that is asked for. ``lost_in_swaps`` counts those among the
-    unprocessed and failed that arrived while a serving model was being replaced; ``without_model`` those of the
-    unprocessed that came before any model served. ``lost_in_transport`` is -1 as long as the middleware gives no
-    running numbers.
-    """
-
-    received: int = 0
-    processed: int = 0
-    unprocessed: int = 0
-    without_model: int = 0
-    invalid: int = 0
-    stale: int = 0
-    unwatched: int = 0
-    failed: int = 0
-    lost_in_swaps: int = 0
-    lost_in_transport: int = -1
-
-
-class SequenceGaps:
-    """Counts messages that were sent and never arrived, from the senders' running numbers."""
-
-    def __init__(self) -> None:
-        self._last: dict[bytes | None, int] = {}
-        self.lost = -1
-
-    def observe(self, sender: bytes | None, number: int | None) -> None:
-        """Take note of one message. A number that does not rise is a sender that started anew."""
-        if number is None:
-            return
-        last = self._last.get(sender)
-        gap = number - last - 1 if last is not None and number > last else 0
-        self.lost = max(0, self.lost) + gap
-        self._last[sender] = number
-
-
-class Recent:
-    """The last 300 durations and events, for percentiles and rates. Safe across threads."""
-
-    def __init__(self) -> None:
-        self._values: deque[float] = deque(maxlen=_RECENT)
-        self._times: deque[float] = deque(maxlen=_EVENTS)
-
-    def add(self, value: float, now: float | None = None) -> None:
-        """Add a value that was measured just now."""
-        self._values.append(value)
-        self._times.append(time.perf_counter() if now is None else now)
-
-    def percentile(self, share: float) -> float:
-        """The value below which ``share`` of the recent ones lie; 0 when there is none."""
-        ordered = sorted(self._values.copy())
-        return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
-
-    def rate(self, now: float | None = None) -> float:
-        """Events per second over the last 5 s."""
-        limit = (time.perf_counter() if now is None else now) - _RATE_SECONDS
-        return sum(moment > limit for moment in self._times.copy()) / _RATE_SECONDS
+    frame: Frame
+    prepared: Any
 
 
 class FrameWorker:
-    """One thread that answers the newest frame; a frame that comes while it works replaces the one that waits.
+    """Answers the newest frames; a frame that comes while an older one of its camera waits replaces it.
 
     Args:
-        process: answers a frame; called by the thread, never twice at once.
+        stages: what is done with frames.
         replacing: whether a serving model is being replaced, asked as each frame arrives.
-        failed: called with what ``process`` raised; the frame counts as failed, and the worker goes on.
+        failed: called with what a stage raised.
+        sources: how many cameras there are; the one that waits longest is served first.
+        width: how many frames one run takes.
     """
 
     def __init__(
-        self, process: Callable[[Frame], Outcome], replacing: Callable[[], bool], failed: Callable[[Exception], None]
+        self,
+        stages: Stages,
+        replacing: Callable[[], bool],
+        failed: Callable[[Exception], None],
+        sources: int = 1,
+        width: Callable[[], int] = lambda: 1,
     ) -> None:
-        self._process, self._replacing, self._failed = process, replacing, failed
-        self._lock = threading.Condition()
-        self._waiting: Frame | None = None
+        self._stages, self._replacing, self._failed, self._width = stages, replacing, failed, width
+        lock = threading.RLock()
+        self._lock = lock
+        # One lock, and for each thread a condition that wakes no other.
+        self._to_run, self._to_prepare, self._to_finish, self._changed = (threading.Condition(lock) for _ in range(4))
+        self._waiting: dict[int, Frame] = {}
+        self._turns = deque(range(sources))
+        self._ahead: list[_Item] = []
+        self._done: deque[tuple[Frame, Any]] = deque()
         self._counts = FrameCounts()
+        self._processed = [0] * sources
         self._gaps = SequenceGaps()
-        self._running = self._busy = self._stopped = False
-        self._thread: threading.Thread | None = None
+        self._run_times, self._prepare_times = Recent(), Recent()
+        self._running_since: float | None = None
+        self._running = self._stopped = self._busy = self._preparing = self._finishing = False
+        self._threads: list[threading.Thread] = []
 
-    def put(self, message: Any, sender: bytes | None = None, number: int | None = None) -> None:
+    def put(self, message: Any, sender: bytes | None = None, number: int | None = None, source: int = 0) -> None:
         """Offer a message; dropped at once while paused (and then not counted as received)."""
         in_swap = self._replacing()
         with self._lock:
-            self._gaps.observe(sender, number)
+            self._gaps.observe((source, sender), number)
             if not self._running:
                 return
             self._count(received=1)
-            self._drop_waiting()
-            self._waiting = Frame(message, time.perf_counter(), in_swap)
-            self._lock.notify_all()
+            replaced = self._waiting.pop(source, None)
+            if replaced is not None:
+                self._drop(replaced)
+            self._waiting[source] = Frame(message, time.perf_counter(), in_swap, source)
+            (self._to_run if self._running_since is None else self._to_prepare).notify()
 
     def resume(self) -> None:
         """Begin, or go on after `pause`."""
         with self._lock:
             self._running = True
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="frame worker", daemon=True)
-                self._thread.start()
+            if not self._threads:
+                for work, name in ((self._run, "run"), (self._prepare_ahead, "prepare"), (self._finish_done, "finish")):
+                    self._threads.append(threading.Thread(target=work, name=f"frames: {name}", daemon=True))
+                    self._threads[-1].start()
 
     def pause(self, timeout: float = 1.5) -> bool:
-        """Drop the waiting frame and wait until the one in work is done; False when that takes too long."""
+        """Drop waiting frames and wait until those in work are done; False when that takes too long."""
         with self._lock:
             self._running = False
-            self._drop_waiting()
-            return self._lock.wait_for(lambda: not self._busy, timeout)
+            for frame in (*self._waiting.values(), *(item.frame for item in self._ahead)):
+                self._drop(frame)
+            self._waiting.clear()
+            self._ahead.clear()
+            return self._changed.wait_for(self._idle, timeout)
 
     def stop(self, timeout: float = 1.5) -> bool:
-        """End the thread for good; False when it did not end in time."""
+        """End the threads for good; False when they did not end in time."""
         with self._lock:
             self._running, self._stopped = False, True
-            self._lock.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout)
-            return not self._thread.is_alive()
-        return True
+            for condition in (self._to_run, self._to_prepare, self._to_finish):
+                condition.notify_all()
+        limit = time.monotonic() + timeout
+        for thread in self._threads:
+            thread.join(max(0.0, limit - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def counts(self) -> FrameCounts:
         """The counters at this moment."""
         with self._lock:
             return replace(self._counts, lost_in_transport=self._gaps.lost)
 
-    def _work(self) -> None:
-        while (frame := self._next()) is not None:
-            try:
-                outcome = self._process(frame)
-            except Exception as error:  # one bad frame must not end the worker
-                outcome = Outcome.FAILED
-                self._failed(error)
-            with self._lock:
-                self._settle(frame, outcome)
+    def processed(self) -> list[int]:
+        """Frames of each camera that were processed."""
+        with self._lock:
+            return self._processed[:]
 
-    def _next(self) -> Frame | None:
-        """Wait for a frame; None when the worker is to stop."""
+    def _run(self) -> None:
+        while (items := self._next()) is not None:
+            begun = [item if item.prepared is not None else self._prepare(item.frame) for item in items]
+            ready = self._settle_outcomes([(item.frame, item.prepared) for item in begun])
+            if ready:
+                self._run_ready(ready)
+
+    def _run_ready(self, ready: list[tuple[Frame, Any]]) -> None:
+        with self._lock:
+            self._running_since = began = time.perf_counter()
+            self._to_prepare.notify()
+        try:
+            answers: Sequence[Any] = self._stages.run([prepared for _, prepared in ready])
+        except Exception as error:  # one bad frame must not end the worker
+            self._failed(error)
+            answers = [Outcome.FAILED] * len(ready)
+        self._run_times.add(time.perf_counter() - began)
+        done = self._settle_outcomes([(frame, answer) for (frame, _), answer in zip(ready, answers, strict=True)])
+        with self._lock:
+            self._running_since = None
+            # Whoever is to begin the next run at once does not publish.
+            handed_over = bool(self._ahead or self._preparing or self._waiting or self._finishing or self._done)
+            if handed_over:
+                self._done.extend(done)
+                self._to_finish.notify()
+        if not handed_over:
+            for frame, answer in done:
+                self._finish(frame, answer)
+        try:
+            self._stages.after([answer for _, answer in done])
+        except Exception as error:  # nor must what comes after it
+            self._failed(error)
+
+    def _next(self) -> list[_Item] | None:
+        """Wait for frames; None when the worker is to stop."""
         with self._lock:
             self._busy = False
-            self._lock.notify_all()
-            self._lock.wait_for(lambda: self._stopped or self._waiting is not None)
+            self._changed.notify_all()
+            self._to_run.wait_for(
+                lambda: self._stopped or bool(self._ahead) or (bool(self._waiting) and not self._preparing)
+            )
             if self._stopped:
                 return None
-            frame, self._waiting = self._waiting, None
             self._busy = True
-            return frame
+            if self._ahead:
+                items, self._ahead = self._ahead, []
+                return items
+            return [_Item(frame, None) for frame in self._pick()]
+
+    def _prepare_ahead(self) -> None:
+        while (frames := self._next_to_prepare()) is not None:
+            items = [self._prepare(frame) for frame in frames]
+            with self._lock:
+                self._preparing = False
+                if self._running:
+                    self._ahead = items
+                else:
+                    for item in items:
+                        self._drop(item.frame)
+                self._to_run.notify()
+                self._changed.notify_all()
+
+    def _next_to_prepare(self) -> list[Frame] | None:
+        """Wait until the model runs, a frame waits, and it is time; None when the worker is to stop."""
+        with self._lock:
+            while not self._stopped:
+                if self._running_since is None or self._ahead or not self._waiting:
+                    self._to_prepare.wait()
+                    continue
+                preparing = self._prepare_times.percentile(0.5) * min(self._width(), len(self._waiting))
+                ends = self._running_since + self._run_times.percentile(0.5)
+                early = ends - _MARGIN_TIMES * preparing - _MARGIN_SECONDS - time.perf_counter()
+                if early > 0:
+                    self._to_prepare.wait(early)
+                    continue
+                self._preparing = True
+                return self._pick()
+            return None
+
+    def _prepare(self, frame: Frame) -> _Item:
+        began = time.perf_counter()
+        try:
+            prepared = self._stages.prepare(frame)
+        except Exception as error:  # one bad frame must not end the worker
+            self._failed(error)
+            prepared = Outcome.FAILED
+        self._prepare_times.add(time.perf_counter() - began)
+        return _Item(frame, prepared)
+
+    def _finish_done(self) -> None:
+        while True:
+            with self._lock:
+                self._finishing = False
+                self._changed.notify_all()
+                self._to_finish.wait_for(lambda: self._stopped or bool(self._done))
+                if self._stopped:
+                    return
+                frame, answer = self._done.popleft()
+                self._finishing = True
+            self._finish(frame, answer)
+
+    def _finish(self, frame: Frame, answer: Any) -> None:
+        try:
+            outcome = self._stages.finish(answer)
+        except Exception as error:  # one bad frame must not end the worker
+            self._failed(error)
+            outcome = Outcome.FAILED
+        self._settle(frame, outcome)
+
+    def _pick(self) -> list[Frame]:
+        """The frames of the next run: of the cameras that were served longest ago. Called with the lock held."""
+        chosen = [source for source in self._turns if source in self._waiting][: max(1, self._width())]
+        for source in chosen:
+            self._turns.remove(source)
+            self._turns.append(source)
+        return [self._waiting.pop(source) for source in chosen]
+
+    def _idle(self) -> bool:
+        return not (self._busy or self._preparing or self._finishing or self._done or self._ahead)
+
+    def _settle_outcomes(self, found: list[tuple[Frame, Any]]) -> list[tuple[Frame, Any]]:
+        """Count those whose way ends here; the others."""
+        for frame, value in found:
+            if isinstance(value, Outcome):
+                self._settle(frame, value)
+        return [(frame, value) for frame, value in found if not isinstance(value, Outcome)]
 
     def _settle(self, frame: Frame, outcome: Outcome) -> None:
-        if outcome is Outcome.NO_MODEL:
-            self._count(unprocessed=1, without_model=1)
-        elif outcome is Outcome.FAILED:
-            self._count(failed=1, lost_in_swaps=int(frame.in_swap))
-        else:
-            self._count(**{outcome.value: 1})
+        with self._lock:
+            if outcome is Outcome.NO_MODEL:
+                self._count(unprocessed=1, without_model=1)
+            elif outcome is Outcome.FAILED:
+                self._count(failed=1, lost_in_swaps=int(frame.in_swap))
+            else:
+                self._count(**{outcome.value: 1})
+            if outcome is Outcome.PROCESSED:
+                self._processed[frame.source] += 1
 
-    def _drop_waiting(self) -> None:
-        if self._waiting is not None:
-            self._count(unprocessed=1, lost_in_swaps=int(self._waiting.in_swap))
-            self._waiting = None
+    def _drop(self, frame: Frame) -> None:
+        self._count(unprocessed=1, lost_in_swaps=int(frame.in_swap))
 
     def _count(self, **steps: int) -> None:
         self._counts = replace(

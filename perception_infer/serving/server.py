@@ -116,6 +116,11 @@ class ModelServer:
         """Try a new model beside the one that serves, see `Lineup.audition`. Called by the worker only."""
         self._lineup.audition(compare)
 
+    def expected(self) -> Predictor | None:
+        """The model that will probably answer the next frame; only to be asked what images it takes."""
+        with self._lock:
+            return self._lineup.newest
+
     @property
     def replacing(self) -> bool:
         """Whether a model serves while its successor is being loaded, or waits for its first frame."""

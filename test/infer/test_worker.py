@@ -4,36 +4,60 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from perception_infer.ros.worker import Frame, FrameWorker, Outcome, Recent, SequenceGaps
+from perception_infer.ros.frames import Frame, Outcome, Recent, SequenceGaps
+from perception_infer.ros.worker import FrameWorker
 
 WAIT = 5.0
 
 
 class Harness:
-    """A worker whose processing waits for permission."""
+    """A worker whose model waits for permission."""
 
-    def __init__(self) -> None:
+    def __init__(self, sources: int = 1, width: int = 1) -> None:
         self.replacing = False
         self.taken: list[object] = []
         self.errors: list[Exception] = []
         self.outcome: Outcome | Exception = Outcome.PROCESSED
+        self.prepared: list[object] = []
+        self.published: list[object] = []
+        self.runs: list[list[object]] = []
+        self.threads: dict[str, set[str]] = {"prepare": set(), "run": set(), "finish": set()}
+        self.publishing = threading.Event()
+        self.publishing.set()
         self.entered, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
-        self.worker = FrameWorker(self._process, lambda: self.replacing, self.errors.append)
+        self.worker = FrameWorker(self, lambda: self.replacing, self.errors.append, sources, lambda: width)
 
-    def _process(self, frame: Frame) -> Outcome:
-        self.taken.append(frame.message)
+    def prepare(self, frame: Frame) -> Frame:
+        self.threads["prepare"].add(threading.current_thread().name)
+        self.prepared.append(frame.message)
+        return frame
+
+    def run(self, frames: Sequence[Frame]) -> list[Frame | Outcome]:
+        self.threads["run"].add(threading.current_thread().name)
+        self.taken += [frame.message for frame in frames]
+        self.runs.append([frame.message for frame in frames])
         self.entered.release()
         assert self.go_on.acquire(timeout=WAIT)
         if isinstance(self.outcome, Exception):
             raise self.outcome
-        return self.outcome
+        return [frame if self.outcome is Outcome.PROCESSED else self.outcome for frame in frames]
 
-    def begin(self, message: object) -> None:
-        self.worker.put(message)
+    def finish(self, frame: Frame) -> Outcome:
+        self.threads["finish"].add(threading.current_thread().name)
+        assert self.publishing.wait(WAIT)
+        self.published.append(frame.message)
+        return Outcome.PROCESSED
+
+    def after(self, frames: Sequence[Frame]) -> None:
+        if frames and frames[0].message == "bad after":
+            raise RuntimeError("after")
+
+    def begin(self, message: object, source: int = 0) -> None:
+        self.worker.put(message, source=source)
         assert self.entered.acquire(timeout=WAIT)
 
     def settled(self, condition: Callable[[], bool]) -> None:
@@ -126,7 +150,7 @@ def test_pause_waits_for_the_frame_in_work_and_drops_the_rest(harness: Harness) 
 
 
 def test_a_worker_that_never_began_stops() -> None:
-    assert FrameWorker(lambda frame: Outcome.PROCESSED, lambda: False, lambda error: None).stop()
+    assert Harness().worker.stop()
 
 
 def test_gaps_in_running_numbers() -> None:
@@ -153,3 +177,154 @@ def test_percentiles_and_rate() -> None:
     assert recent.percentile(1.0) == 99
     assert recent.rate(now=110) == pytest.approx(10, abs=0.3)
     assert recent.rate(now=1000) == 0
+
+
+def test_with_time_to_spare_one_thread_does_all(harness: Harness) -> None:
+    for message in range(3):
+        harness.begin(message)
+        harness.go_on.release()
+        harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
+    assert harness.threads == {stage: {"frames: run"} for stage in ("prepare", "run", "finish")}
+
+
+def test_while_the_model_runs_the_next_frame_is_prepared_and_the_last_published(harness: Harness) -> None:
+    harness.begin(1)
+    harness.worker.put(2)
+    harness.settled(lambda: harness.prepared == [1, 2])
+    assert harness.taken == [1], "prepared while the model runs"
+    harness.publishing.clear()
+    harness.go_on.release()
+    assert harness.entered.acquire(timeout=WAIT)
+    assert (harness.taken, harness.published) == ([1, 2], []), "the model runs while results are published"
+    harness.worker.put(3)
+    harness.go_on.release()
+    assert harness.entered.acquire(timeout=WAIT)
+    harness.publishing.set()
+    harness.go_on.release()
+    harness.settled(lambda: harness.worker.counts().processed == 3)
+    assert harness.published == [1, 2, 3], "in order"
+    assert harness.threads["prepare"] == {"frames: run", "frames: prepare"}
+    assert "frames: finish" in harness.threads["finish"]
+    assert harness.threads["run"] == {"frames: run"}
+
+
+def test_a_frame_is_prepared_as_late_as_can_be(harness: Harness) -> None:
+    """Once it is known how long the model takes, the newest frame near its end is the one that is prepared."""
+    for message in range(5):
+        harness.begin(message)
+        time.sleep(0.3)
+        harness.go_on.release()
+        harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
+    harness.begin("runs")
+    for message in ("old", "older", "newest"):
+        harness.worker.put(message)
+    time.sleep(0.1)
+    assert harness.prepared[-1] == "runs", "there is time"
+    harness.settled(lambda: harness.prepared[-1] == "newest")
+    assert harness.taken[-1] == "runs"
+    harness.worker.put("too late")
+    harness.go_on.release(3)
+    harness.settled(lambda: harness.worker.counts().processed == 8)
+    assert harness.published[-3:] == ["runs", "newest", "too late"]
+    assert harness.worker.counts().unprocessed == 2
+
+
+def test_cameras_are_served_in_turn() -> None:
+    harness = Harness(sources=3)
+    harness.worker.resume()
+    harness.begin("b0", source=1)
+    for source, name in enumerate("abc"):
+        for number in (1, 2):
+            harness.worker.put(f"{name}{number}", source=source)
+    harness.go_on.release(4)
+    harness.settled(lambda: harness.worker.counts().processed == 4)
+    assert harness.taken == ["b0", "a2", "c2", "b2"], "the newest of the camera that was served longest ago"
+    assert harness.worker.processed() == [1, 2, 1]
+    assert harness.worker.stop()
+
+
+def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
+    harness = Harness(sources=2)
+    harness.worker.resume()
+    harness.go_on.release(1000)
+    stop = threading.Event()
+
+    def fast() -> None:
+        while not stop.is_set():
+            harness.worker.put("fast", source=0)
+            time.sleep(0.0002)
+
+    thread = threading.Thread(target=fast)
+    thread.start()
+    for number in range(20):
+        harness.worker.put(number, source=1)
+        harness.settled(lambda number=number: harness.worker.processed()[1] == number + 1)
+    stop.set()
+    thread.join()
+    assert harness.worker.stop()
+
+
+def test_frames_of_several_cameras_share_a_run() -> None:
+    harness = Harness(sources=3, width=2)
+    harness.worker.resume()
+    harness.begin("a0")
+    for source, name in enumerate("abc"):
+        harness.worker.put(name, source=source)
+    harness.go_on.release(3)
+    harness.settled(lambda: harness.worker.counts().processed == 4)
+    assert harness.runs == [["a0"], ["b", "c"], ["a"]]
+    assert harness.worker.stop()
+
+
+@pytest.mark.parametrize("stage", ["prepare", "finish", "after"])
+def test_a_stage_that_breaks_ends_nothing(harness: Harness, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    if stage != "after":
+        kept = getattr(harness, stage)
+
+        def breaks(frame: Frame) -> object:
+            if frame.message == f"bad {stage}":
+                raise RuntimeError(stage)
+            return kept(frame)
+
+        monkeypatch.setattr(harness, stage, breaks)
+    harness.go_on.release(10)
+    harness.worker.put(f"bad {stage}")
+    harness.settled(lambda: harness.worker.counts().failed + harness.worker.counts().processed == 1)
+    harness.worker.put("good")
+    harness.settled(lambda: "good" in harness.published)
+    assert [str(error) for error in harness.errors] == [stage]
+    assert harness.worker.counts().failed == (stage != "after")
+
+
+def test_pause_drops_what_was_prepared_ahead_and_waits_for_publishing(harness: Harness) -> None:
+    harness.begin(1)
+    harness.worker.put(2)
+    harness.settled(lambda: harness.prepared == [1, 2])
+    harness.publishing.clear()
+    assert not harness.worker.pause(timeout=0.05)
+    harness.go_on.release()
+    assert not harness.worker.pause(timeout=0.05), "a result is being published"
+    harness.publishing.set()
+    assert harness.worker.pause(timeout=WAIT)
+    counts = harness.worker.counts()
+    assert (harness.taken, counts.processed, counts.unprocessed) == ([1], 1, 1)
+    harness.worker.resume()
+    harness.begin(3)
+    harness.go_on.release()
+    harness.settled(lambda: harness.worker.counts().processed == 2)
+
+
+def test_every_frame_is_accounted_for_under_load() -> None:
+    harness = Harness(sources=2)
+    harness.go_on.release(100000)
+    harness.worker.resume()
+    for number in range(3000):
+        harness.worker.put(number, source=number % 2)
+        if number % 500 == 0:
+            assert harness.worker.pause(timeout=WAIT)
+            harness.worker.resume()
+    assert harness.worker.pause(timeout=WAIT)
+    counts = harness.worker.counts()
+    assert counts.received == counts.processed + counts.unprocessed == 3000
+    assert sum(harness.worker.processed()) == counts.processed == len(harness.published)
+    assert harness.worker.stop()

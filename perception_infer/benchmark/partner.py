@@ -1,0 +1,95 @@
+"""A child process that answers JSON lines with JSON lines."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from perception_common.errors import UserError
+from perception_common.processes import search_path
+
+_TAIL_LINES = 3
+_PATIENCE_SECONDS = 5.0
+
+
+class Partner:
+    """``python -m module arguments…`` in a process group of its own, with its errors in a file; ends with the block."""
+
+    def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path) -> None:
+        self.name, self._log = name, log
+        environment = {**os.environ, "PYTHONPATH": search_path()}
+        with log.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", module, *arguments],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True,
+            )  # fmt: skip
+        self._left = b""
+
+    def tell(self, value: Mapping[str, Any]) -> None:
+        """Send a line."""
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(json.dumps(value).encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+
+    def hear(self, seconds: float) -> dict[str, Any]:
+        """The next line that it says.
+
+        Raises:
+            UserError: it ended, or says nothing for so long.
+        """
+        assert self.process.stdout is not None
+        limit = time.monotonic() + seconds
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._left:
+                if not selector.select(max(0.0, limit - time.monotonic())):
+                    raise UserError(f"{self.name} did not answer within {seconds:.0f} s", where=self._log)
+                block = os.read(self.process.stdout.fileno(), 1 << 16)
+                if not block:
+                    raise self._died()
+                self._left += block
+        line, _, self._left = self._left.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def ask(self, value: Mapping[str, Any], seconds: float) -> dict[str, Any]:
+        """`tell`, and `hear`."""
+        self.tell(value)
+        return self.hear(seconds)
+
+    def check(self) -> None:
+        """Raise a `UserError` if it ended."""
+        if self.process.poll() is not None:
+            raise self._died()
+
+    def __enter__(self) -> Partner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for step in (signal.SIGINT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, step)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_PATIENCE_SECONDS)
+                break
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+    def _died(self) -> UserError:
+        status = self.process.wait()
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
+        return UserError(f"{self.name} ended with status {status}: {' / '.join(lines) or 'without a word'}")

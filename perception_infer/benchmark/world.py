@@ -1,0 +1,138 @@
+"""The other side of a benchmarked node, in a process of its own: a camera, and a listener for what is found.
+
+It reads commands as JSON, one a line, and answers each with a line of JSON (`Stream`, `Streamed`). As ``null`` it is a
+subscriber that does nothing with the camera's images.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import Image
+from std_msgs.msg import Header
+from vision_msgs.msg import Detection2DArray
+
+from perception_common.ros import dds, qos
+from perception_common.ros.images import image_to_msg
+
+#: How long results are waited for after the last image.
+_AFTER_SECONDS = 1.0
+_SETTLE_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Publish the picture in a file at ``rate`` Hz for so long, or, with ``until_first``, until the first result."""
+
+    picture: str
+    rate: float
+    seconds: float
+    until_first: bool = False
+
+
+@dataclass(frozen=True)
+class Streamed:
+    """What came of it: images sent, results received, and milliseconds from an image's stamp to its result's arrival.
+
+    ``first_unix_s`` is when the first result arrived, 0 when none did; ``rate_hz`` results per second, after the first
+    half second.
+    """
+
+    sent: int
+    received: int
+    rate_hz: float
+    ms: list[float]
+    first_unix_s: float
+
+
+class World:
+    """The camera's and the listener's node."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._publisher = node.create_publisher(Image, "image", qos.SENSOR)
+        self._arrived: list[tuple[int, int]] = []
+        node.create_subscription(Detection2DArray, "detections", self._on_result, qos.RESULTS)
+        node.create_subscription(Image, "mask", self._on_result, qos.PICTURE)
+
+    def stream(self, wish: Stream) -> Streamed:
+        """Do it; called by another thread than the one that spins."""
+        begin = time.time_ns()
+        self._arrived.clear()
+        image = image_to_msg(np.load(wish.picture), "bgr8", Header(frame_id="camera"))
+        # On the machine's clock, so that a late image does not delay the ones after it.
+        began = due = time.perf_counter()
+        sent = 0
+        while time.perf_counter() - began < wish.seconds and not (wish.until_first and self._arrived):
+            now = time.time_ns()
+            image.header.stamp.sec, image.header.stamp.nanosec = divmod(now, 10**9)
+            self._publisher.publish(image)
+            sent += 1
+            due += 1.0 / wish.rate
+            time.sleep(max(0.0, due - time.perf_counter()))
+        if not wish.until_first:
+            time.sleep(_AFTER_SECONDS)
+        # Without late answers to images of the stream before.
+        arrived = [(stamp, moment) for stamp, moment in self._arrived[:] if stamp >= begin]
+        settled = [moment for _, moment in arrived if moment > arrived[0][1] + _SETTLE_SECONDS * 1e9]
+        span = (settled[-1] - settled[0]) / 1e9 if len(settled) > 1 else 0.0
+        return Streamed(
+            sent=sent,
+            received=len(arrived),
+            rate_hz=(len(settled) - 1) / span if span else 0.0,
+            ms=[(moment - stamp) / 1e6 for stamp, moment in arrived],
+            first_unix_s=arrived[0][1] / 1e9 if arrived else 0.0,
+        )
+
+    def _on_result(self, message: Any) -> None:
+        stamp = message.header.stamp
+        self._arrived.append((stamp.sec * 10**9 + stamp.nanosec, time.time_ns()))
+
+
+def serve(world: World) -> None:
+    """Answer commands until there are no more."""
+    for line in sys.stdin:
+        answer = world.stream(Stream(**json.loads(line)))
+        print(json.dumps(asdict(answer)), flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """``null`` or ``world``, and ROS's own arguments."""
+    dds.enable()
+    role, ros = arguments[0], arguments[1:]
+    rclpy.init(args=ros)
+    node = Node(f"bench_{role}")
+    work: Callable[[], Any]
+    if role == "null":
+        node.create_subscription(Image, "image", lambda _: None, qos.NEWEST)
+        work = sys.stdin.read
+    else:
+        world = World(node)
+        work = lambda: serve(world)  # noqa: E731
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    spinner = threading.Thread(target=executor.spin, daemon=True)
+    spinner.start()
+    try:
+        work()
+    except KeyboardInterrupt:
+        return 130
+    finally:
+        executor.shutdown(timeout_sec=1.0)
+        node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

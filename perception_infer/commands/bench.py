@@ -1,0 +1,210 @@
+"""`perception-infer bench`: what the node costs beside the bare session, over real DDS, with a camera of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import re
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+
+from perception_common.errors import UserError
+from perception_common.params import param
+
+from ..benchmark.partner import Partner
+from ..evaluation.summary import percentiles
+from ..models import Bundle, open_bundle
+from ..running import RunningParams, say
+
+if TYPE_CHECKING:
+    from ..benchmark.world import Stream
+
+_START_SECONDS = 60.0
+#: The camera of the throughput's measurement sends so many times as many images as the bare session answers.
+_PACE = 1.2
+#: The camera of the latency's measurement leaves at least half of the time free.
+_LATENCY_HZ, _LATENCY_SHARE = 30.0, 0.5
+_FIRST_HZ = 10.0
+_MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class BenchParams(RunningParams):
+    """Parameters of `perception-infer bench`."""
+
+    bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>")
+    sizes: tuple[str, ...] = param(("640x480", "1920x1080"), "sizes of the camera's images, WIDTHxHEIGHT")
+    seconds: float = param(10.0, "how long each figure is measured", minimum=0.5, maximum=3600)
+    node: bool = param(True, "measure the node over DDS too, not only session and predictor")
+
+
+def bench(params: BenchParams) -> dict[str, Any]:
+    """Measure session, predictor and node in one run; a table on stdout.
+
+    Raises:
+        UserError: the bundle cannot be used, or a process of the benchmark ends.
+    """
+    if not params.bundle:
+        raise UserError("no bundle is given", fix="--bundle MODEL_REPO/NAME/VERSION")
+    bundle, sizes = open_bundle(Path(params.bundle)), [size_of(text) for text in params.sizes]
+    if params.node and importlib.util.find_spec("rclpy") is None:
+        raise UserError("rclpy is not installed", fix="source ROS 2, or measure without the node: --no-node")
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perception-bench-")))
+        setup = {"bundle": str(bundle.directory), "params": _running(params)}
+        say(f"{bundle.title}: loading")
+        session = stack.enter_context(Partner("session", "perception_infer.benchmark.session", [], folder / "session"))
+        backend = session.ask(setup, _START_SECONDS)["backend"]
+        camera = _Camera(stack, folder) if params.node else None
+        rows = [_measure(params, bundle, size, session, camera, folder) for size in sizes]
+    result = {"model": bundle.title, "backend": backend, "cores": len(os.sched_getaffinity(0)), "sizes": rows}
+    print_table(result)
+    return result
+
+
+def size_of(text: str) -> tuple[int, int]:
+    """Width and height of a text like ``640x480``.
+
+    Raises:
+        UserError: it is not of this form.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
+    if found is None:
+        raise UserError(f"'{text}' is no size of an image", fix="write WIDTHxHEIGHT, such as 640x480")
+    return int(found.group(1)), int(found.group(2))
+
+
+def print_table(result: dict[str, Any]) -> None:
+    """The result for people: a block per size of image, and every figure beside what it is held against."""
+    print(f"{result['model']} on {result['backend']}, {result['cores']} cores")
+    for row in result["sizes"]:
+        bare, whole = row["bare"], row["predictor"]
+        print(f"\n{row['width']}x{row['height']:<20} p50 ms   p99 ms       Hz   beside the bare session")
+        print(f"  {'bare session':24}{bare['p50']:8.2f} {bare['p99']:8.2f} {bare['rate_hz']:8.1f}")
+        print(
+            f"  {'predictor':24}{whole['p50']:8.2f} {whole['p99']:8.2f} {whole['rate_hz']:8.1f}"
+            f"   + {whole['p50'] - bare['p50']:.2f} ms, {whole['p50'] / bare['p50']:.2f} x"
+        )
+        if "node" not in row:
+            continue
+        node, beside, full = row["node"], row["bare_beside_camera"], row["saturated"]
+        print(
+            f"  {'bare, camera beside':24}{beside['p50']:8.2f} {beside['p99']:8.2f} {beside['rate_hz']:8.1f}"
+            f"   camera at {row['camera_hz']:.1f} Hz"
+        )
+        print(
+            f"  {'node, end to end':24}{node['p50']:8.2f} {node['p99']:8.2f} {node['rate_hz']:8.1f}"
+            f"   + {node['p50'] - beside['p50']:.2f} ms, {node['p50'] / beside['p50']:.2f} x; "
+            f"p99 {node['p99'] / beside['p99']:.2f} x"
+        )
+        print(
+            f"  {'node, saturated':24}{full['p50']:8.2f} {full['p99']:8.2f} {full['rate_hz']:8.1f}"
+            f"   {full['rate_hz'] / row['bare_saturated']['rate_hz']:.3f} of the bare session's rate; "
+            f"camera at {row['saturating_hz']:.1f} Hz"
+        )
+        print(
+            f"  {node['received']} of {node['sent']} images answered; first result {row['first_s']:.2f} s after the"
+            f" node's start; {row['memory_mb']:.0f} MiB resident"
+        )
+
+
+class _Camera:
+    """Two processes in a namespace of their own: camera and listener, and a subscriber that does nothing."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        self.ros = ["--ros-args", "-r", f"__ns:=/perception_bench_{os.getpid()}"]
+        self._folder = folder
+        self.world = stack.enter_context(
+            Partner("camera", "perception_infer.benchmark.world", ["world", *self.ros], folder / "world")
+        )
+
+    @contextmanager
+    def null(self) -> Iterator[None]:
+        """A subscriber as long as the block lasts."""
+        with Partner("subscriber", "perception_infer.benchmark.world", ["null", *self.ros], self._folder / "null"):
+            time.sleep(1.5)
+            yield
+
+    def stream(self, wish: Stream) -> dict[str, Any]:
+        """Publish, and hear what came back."""
+        return self.world.ask(asdict(wish), wish.seconds + _START_SECONDS)
+
+
+def _measure(
+    params: BenchParams, bundle: Bundle, size: tuple[int, int], session: Partner, camera: _Camera | None, folder: Path
+) -> dict[str, Any]:
+    width, height = size
+    seconds, patience = params.seconds, params.seconds + _START_SECONDS
+    say(f"{width}x{height}: session and predictor")
+    row: dict[str, Any] = {"width": width, "height": height}
+    row["bare"] = session.ask({"what": "bare", "seconds": seconds}, patience)
+    picture = _picture(bundle, size, folder)
+    row["predictor"] = session.ask({"what": "predictor", "seconds": seconds, "picture": picture}, patience)
+    if camera is None:
+        return row
+    from ..benchmark.world import Stream
+
+    say(f"{width}x{height}: the bare session, with a camera beside it")
+    row["camera_hz"] = min(_LATENCY_HZ, _LATENCY_SHARE * row["bare"]["rate_hz"])
+    row["saturating_hz"] = _PACE * row["bare"]["rate_hz"]
+    with camera.null():
+        for name, rate in (("bare_beside_camera", "camera_hz"), ("bare_saturated", "saturating_hz")):
+            camera.world.tell(asdict(Stream(picture, row[rate], seconds + 1.0)))
+            time.sleep(0.5)
+            row[name] = session.ask({"what": "bare", "seconds": seconds - 0.5}, patience)
+            camera.world.hear(patience)
+    say(f"{width}x{height}: the node")
+    with _node(params, bundle, camera, folder) as (node, started):
+        first = camera.stream(Stream(picture, _FIRST_HZ, _START_SECONDS, until_first=True))
+        node.check()
+        if not first["received"]:
+            raise UserError(f"the node answered nothing within {_START_SECONDS:.0f} s", where=folder / "node")
+        row["first_s"] = first["first_unix_s"] - started
+        for name, rate in (("node", "camera_hz"), ("saturated", "saturating_hz")):
+            streamed = camera.stream(Stream(picture, row[rate], seconds))
+            node.check()
+            counts = {key: streamed[key] for key in ("sent", "received", "rate_hz")}
+            row[name] = {**percentiles(streamed["ms"]), **counts}
+        row["memory_mb"] = _resident(node.process.pid) / _MIB
+    return row
+
+
+def _picture(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
+    """A file with one of the bundle's reference images as the camera would see it, BGR: with as much in it as usual."""
+    reference = bundle.parity()["image"][0]
+    path = folder / f"{size[0]}x{size[1]}.npy"
+    np.save(path, np.ascontiguousarray(cv2.resize(reference, size, interpolation=cv2.INTER_LINEAR)[:, :, ::-1]))
+    return str(path)
+
+
+@contextmanager
+def _node(params: BenchParams, bundle: Bundle, camera: _Camera, folder: Path) -> Iterator[tuple[Partner, float]]:
+    """The real node with this bundle, and when it was started."""
+    wish = {**_running(params), "model_root": str(bundle.directory.parent.parent), "model": bundle.manifest.name}
+    wish["version"] = bundle.manifest.version
+    arguments = list(camera.ros)
+    for name, value in wish.items():
+        if value != "":
+            arguments += ["-p", f"{name}:={value}"]
+    started = time.time()
+    with Partner("node", "perception_infer.ros.infer_node", arguments, folder / "node") as node:
+        yield node, started
+
+
+def _running(params: BenchParams) -> dict[str, Any]:
+    return {item.name: getattr(params, item.name) for item in fields(RunningParams)}
+
+
+def _resident(pid: int) -> int:
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
