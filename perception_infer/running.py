@@ -65,7 +65,7 @@ class RunningParams(EngineParams):
         choices=PRECISIONS,
     )
     threads: int = param(
-        0, "CPU threads of one inference; 0 is half of the cores, at least one", minimum=0, maximum=256
+        0, "CPU threads of one inference; 0 is half of the cores, but two where there are two", minimum=0, maximum=256
     )
 
     def wish(self, tell: Callable[[str], object]) -> Wish:

@@ -30,13 +30,14 @@ class Backend(Protocol):
 
 
 def default_threads() -> int:
-    """Half of the cores this process may use, at least one.
+    """Half of the cores this process may use, but two where there are two.
 
-    A robot's other half works on the camera, the middleware and the planner; on small models a second
-    half gains little, and threads that outnumber free cores cost latency.
+    A robot's other half works on the camera, the middleware and the planner; on small models a second half gains
+    little, and threads that outnumber free cores cost latency. One thread alone costs more: nothing keeps its core
+    awake between two frames (49 against 28 ms from image to result, at 20 Hz on two cores).
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // 2)
+    return max(min(cores, 2), cores // 2)
 
 
 def check_tensors(kind: str, wanted: Sequence[Tensor], have: Sequence[Tensor], where: object) -> None:

@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError
 
+_DEVICES = ("/dev/nvidiactl", "/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu", "/dev/dxg")
 _FIX = "look at the driver (nvidia-smi, or JetPack's version), or choose another backend"
 
 
@@ -48,8 +50,15 @@ def call(function: Callable[..., Any], *arguments: Any) -> Any:
     return values[0] if len(values) == 1 else tuple(values) or None
 
 
+def present() -> bool:
+    """Whether the system shows an NVIDIA GPU: of a desktop, of a Jetson, or through Windows. Loads no library."""
+    return any(Path(device).exists() for device in _DEVICES)
+
+
 def device_count() -> int:
     """How many GPUs this process can use; 0 also where bindings or driver are missing."""
+    if not present():
+        return 0
     try:
         return int(call(runtime().cudaGetDeviceCount))
     except (ImportError, CudaError):

@@ -70,8 +70,9 @@ def _openvino(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backen
 
 
 def _tensorrt(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
-    load_module(name)
+    # First, for it is cheap: the libraries take a second and 100 MB.
     require_gpu()
+    load_module(name)
     engines = Engines() if wish.engines is None else wish.engines
     may_build = wish.backend != AUTO if wish.may_build is None else wish.may_build
     engine = engines.get(name, bundle, variant, may_build, wish.cancelled)

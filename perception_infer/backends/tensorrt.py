@@ -52,8 +52,8 @@ class TensorRtBackend:
     """
 
     def __init__(self, name: str, engine: bytes, variant: Variant) -> None:
-        trt, self._cuda = load_module(name), cuda.runtime()
         require_gpu()
+        trt, self._cuda = load_module(name), cuda.runtime()
         self.name, self.precision = name, str(variant.precision)
         self._errors = Complaints(trt)
         self._graph: Any = None

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
-from perception_common.errors import CheckFailed
+from perception_common.errors import CheckFailed, UserError
+
+from ..backends import cuda
+from ..backends.tensorrt import MODULES, load_module
+from ..engines.cache import EngineCache
+from ..engines.key import this_device
+from ..engines.source import default_root
 
 State = Literal["ok", "warn", "fail"]
 _MIB = 1 << 20
 _SHM = "/dev/shm"  # noqa: S108  # the place of shared memory, not a temporary file
 _SHM_MIB = 128
+_RMEM_MAX, _RMEM_BYTES = Path("/proc/sys/net/core/rmem_max"), 1 << 23
+#: The suite did not exist before.
+_YEAR = 2026
 
 
 @dataclass(frozen=True)
@@ -114,37 +126,84 @@ def check_shared_memory() -> Iterable[Finding]:
     yield Finding(_SHM, state, f"{free} of {total} MiB free{hint}")
 
 
+def check_network() -> Iterable[Finding]:
+    """Room for images that come from another machine."""
+    try:
+        size = int(_RMEM_MAX.read_text(encoding="ascii"))
+    except (OSError, ValueError):
+        return
+    hint = "" if size >= _RMEM_BYTES else f"; for images from other machines: sysctl -w net.core.rmem_max={_RMEM_BYTES}"
+    yield Finding("rmem_max", "ok", f"{size // 1024} KiB{hint}")
+
+
 def check_backends() -> Iterable[Finding]:
     """What can run a graph, and on what."""
     try:
         import onnxruntime
     except ImportError as error:
         yield Finding("onnxruntime", "fail", f"not installed ({error}): pip install onnxruntime")
-        return
-    providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
-    yield Finding("onnxruntime", "ok", f"{onnxruntime.__version__}, providers {', '.join(providers)}")
+    else:
+        providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
+        yield Finding("onnxruntime", "ok", f"{onnxruntime.__version__}, providers {', '.join(providers)}")
     if openvino := _version("openvino"):
         yield Finding("openvino", "ok", f"{openvino}: choose it with backend:=openvino")
+    for name in MODULES:
+        try:
+            version = load_module(name).__version__
+        except ImportError:
+            continue
+        usable = "serves with it" if cuda.present() else "there is no GPU: it can build engines, not run them"
+        yield Finding(name, "ok", f"{version}; {usable}")
 
 
 def check_gpu() -> Iterable[Finding]:
     """An NVIDIA GPU, and whether anything installed here would use it."""
-    present = any(os.path.exists(path) for path in ("/dev/nvidia0", "/dev/nvhost-gpu", "/dev/nvgpu"))  # noqa: PTH110
-    if not present:
+    if not cuda.present():
         yield Finding("gpu", "ok", "none; inference runs on the CPU")
         return
-    try:
+    device = this_device()
+    if not device.name:
+        yield Finding("gpu", "warn", "present, but CUDA cannot use it: look at the driver, and install cuda-python")
+        return
+    software = ", ".join(
+        filter(None, (device.driver and f"driver {device.driver}", device.l4t and f"L4T {device.l4t}"))
+    )
+    told = f"{device.title}, {device.multiprocessors} multiprocessors, {device.memory_mib} MiB; {software or '-'}"
+    users = [name for name in MODULES if _loads(name)]
+    with contextlib.suppress(ImportError):
         import onnxruntime
 
-        usable = "CUDAExecutionProvider" in onnxruntime.get_available_providers()
-    except ImportError:
-        usable = False
-    text = (
-        "present and used by ONNX Runtime"
-        if usable
-        else "present but not used: install onnxruntime-gpu in place of onnxruntime"
-    )
-    yield Finding("gpu", "ok" if usable else "warn", text)
+        if "CUDAExecutionProvider" in onnxruntime.get_available_providers():
+            users.append("onnxruntime")
+    if users:
+        yield Finding("gpu", "ok", f"{told}; used by {', '.join(users)}")
+    else:
+        yield Finding("gpu", "warn", f"{told}; not used: install TensorRT, or onnxruntime-gpu in place of onnxruntime")
+
+
+def check_engines() -> Iterable[Finding]:
+    """The cache of TensorRT's engines."""
+    root = default_root()
+    if not any(_loads(name) for name in MODULES) or not root.exists():
+        return
+    try:
+        entries = EngineCache(root).entries()
+    except UserError as error:
+        yield Finding("engines", "warn", str(error))
+        return
+    here = sum(entry.key.device == this_device() for entry in entries)
+    size = sum(entry.size for entry in entries) / _MIB
+    yield Finding("engines", "ok", f"{len(entries)} in {root}, {size:.0f} MiB; {here} of them for this GPU and driver")
+
+
+def check_clock() -> Iterable[Finding]:
+    """Boards without a battery start in the past, and then stamps and ages of images are wrong."""
+    now = time.gmtime()
+    told = time.strftime("%Y-%m-%d %H:%M UTC", now)
+    if now.tm_year < _YEAR:
+        yield Finding("clock", "warn", f"{told} is in the past: set it (timedatectl), or ages of images are wrong")
+    else:
+        yield Finding("clock", "ok", told)
 
 
 CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
@@ -152,8 +211,11 @@ CHECKS: tuple[Callable[[], Iterable[Finding]], ...] = (
     check_ros,
     check_transport,
     check_shared_memory,
+    check_network,
     check_backends,
     check_gpu,
+    check_engines,
+    check_clock,
 )
 
 
@@ -162,3 +224,11 @@ def _version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _loads(name: str) -> bool:
+    try:
+        load_module(name)
+    except ImportError:
+        return False
+    return True

@@ -27,6 +27,7 @@ from . import report
 from .infer_params import InferParams
 from .outputs import Outputs
 from .pipeline import Pipeline
+from .spatial import Places
 from .worker import FrameWorker
 
 _THROTTLE_SECONDS = 5.0
@@ -91,6 +92,10 @@ class InferNode(LifecycleNode):
         for source, prefix in enumerate(self._cameras):
             topic = self.resolve_topic_name(prefix + "image") + suffix
             self._listen(kind, topic, compat.with_message_info(partial(self._on_image, source)), qos.NEWEST)
+        if params.detections_3d != "off":
+            self._outputs.places = [
+                Places(self, prefix, lambda: self._params.value, self._complain) for prefix in self._cameras
+            ]
         self._listen(VisionInfo, "checkpoint", self._on_checkpoint, qos.LATCHED)
         self._state = "inactive"
         return _SUCCESS
@@ -113,6 +118,9 @@ class InferNode(LifecycleNode):
         for subscription in self._listeners:
             self.destroy_subscription(subscription)
         self._listeners.clear()
+        for places in self._outputs.places:
+            places.close(self)
+        self._outputs.places = []
         if self._server is not None:
             self._server.close()
         self._server, self._state = None, "unconfigured"
@@ -181,6 +189,8 @@ class InferNode(LifecycleNode):
         healthy, message, values = report.diagnostics(
             self._state, self._params.value.model, status, self._worker.counts(), self._times
         )
+        if self._outputs.places:
+            values = {**values, "frames_unplaced": sum(places.unplaced for places in self._outputs.places)}
         if len(self._cameras) > 1:
             named = zip(self._params.value.cameras, self._worker.processed(), strict=True)
             values = {**values, **{f"frames_processed.{name}": count for name, count in named}}

@@ -9,6 +9,7 @@ from perception_common.params import param
 
 from ..running import RunningParams
 from ..selection import Selection, region_from, thresholds_from
+from ..spatial import floor_of
 from ..tiling import Tiling
 
 
@@ -72,6 +73,25 @@ class InferParams(RunningParams):
     tile_whole: bool = param(
         True, "beside the tiles, look at the whole image, for what is larger than a tile", live=True
     )
+    detections_3d: str = param(
+        "off",
+        "publish detections_3d: where things are in space, from an aligned depth image (topics depth/image and"
+        " camera_info) or from the floor on which they stand (camera_info and the parameter floor)",
+        choices=("off", "depth", "floor"),
+    )
+    depth_slop_ms: float = param(
+        20.0, "how far stamps of image and depth may differ", minimum=0.0, maximum=1e5, live=True
+    )
+    min_depth: float = param(0.1, "metres; nearer depth is not believed", minimum=0.0, maximum=1e4, live=True)
+    max_depth: float = param(
+        20.0, "metres; farther depth, or floor, is not believed", minimum=0.0, maximum=1e5, live=True
+    )
+    floor: tuple[float, ...] = param(
+        (),
+        "the camera's height above a level floor in metres, and how far it looks down and leans right in degrees, such"
+        " as [0.9, 20.0, 0.0]",
+        live=True,
+    )
     class_id_format: str = param("name", "what class_id holds: the class name, or its index", choices=("name", "index"))
     on_class_change: str = param(
         "refuse", "what to do with a newer model of other classes", choices=("refuse", "accept")
@@ -124,6 +144,8 @@ class InferParams(RunningParams):
     def __post_init__(self) -> None:
         """Refuse what single ranges cannot."""
         self.selection()
+        if self.detections_3d == "floor" or self.floor:
+            floor_of(self.floor)
         if len(set(self.cameras)) < len(self.cameras):
             raise UserError("a camera is named twice", fix="give each a name of its own in cameras")
 

@@ -20,6 +20,7 @@ from ..draw import colour_mask, draw_detections, draw_mask
 from ..predictor import Predictor
 from ..selection import Result
 from .infer_params import InferParams
+from .spatial import Places
 
 
 class Outputs:
@@ -32,6 +33,8 @@ class Outputs:
 
     def __init__(self, node: Node, prefixes: Sequence[str]) -> None:
         self._cameras = [CameraOutputs(node, prefix) for prefix in prefixes]
+        #: By camera; none where places are not asked for.
+        self.places: list[Places] = []
         self._label_info = _publisher(node, LabelInfo, "label_info", qos.LATCHED)
         self._model_status = _publisher(node, VisionInfo, "model_status", qos.LATCHED)
 
@@ -41,7 +44,9 @@ class Outputs:
 
     def watched(self, source: int | None = None) -> bool:
         """Whether anybody subscribes to a result of a camera's frames, or of any camera's."""
-        return any(outputs.watched() for outputs in (self._cameras if source is None else [self._cameras[source]]))
+        chosen = slice(None) if source is None else slice(source, source + 1)
+        places = self.places[chosen]
+        return any(camera.watched() for camera in self._cameras[chosen]) or any(place.watched() for place in places)
 
     def publish_model(self, header: Header, predictor: Predictor) -> None:
         """Say which model serves from the image of ``header`` on; called before that image's result."""
@@ -74,15 +79,16 @@ class CameraOutputs:
         results = (self._detections, self._mask, self._mask_colour, self._overlay)
         return any(publisher.get_subscription_count() for publisher in results)
 
-    def publish_result(self, header: Header, result: Result, predictor: Predictor, params: InferParams) -> None:
-        """Publish what was found in the image of ``header``, also when it is nothing."""
+    def publish_result(self, header: Header, result: Result, predictor: Predictor, params: InferParams) -> list[str]:
+        """Publish what was found in the image of ``header``, also when it is nothing; the class ids of detections."""
         if isinstance(result, Segmentation):
             self._mask.publish(image_to_msg(result.mask, "mono8", header))
-            return
+            return []
         names = predictor.classes
         by_name = params.class_id_format == "name"
         class_ids = [names[label] if by_name else str(label) for label in result.labels.tolist()]
         self._detections.publish(detections_to_msg(header, result.boxes, result.scores, class_ids))
+        return class_ids
 
     def publish_pictures(
         self, header: Header, rgb: Pixels, result: Result, predictor: Predictor, params: InferParams

@@ -10,6 +10,7 @@ from typing import Any
 
 from perception_common.ros.images import ImageError, image_from_msg
 
+from ..contract.detections import Detections
 from ..evaluation.agreement import agreement
 from ..predictor import Predictor
 from ..selection import Look, Result, Selection
@@ -100,7 +101,10 @@ class Pipeline:
         outputs = self._outputs.of(work.frame.source)
         if done.first:
             self._outputs.publish_model(work.header, done.predictor)
-        outputs.publish_result(work.header, done.result, done.predictor, params)
+        class_ids = outputs.publish_result(work.header, done.result, done.predictor, params)
+        if self._outputs.places and isinstance(done.result, Detections):
+            height, width = work.look.rgb.shape[:2]
+            self._outputs.places[work.frame.source].publish(work.header, done.result, class_ids, (width, height))
         self._times.node.add((time.perf_counter() - work.frame.arrived) * 1e3)
         outputs.publish_pictures(work.header, work.look.rgb, done.result, done.predictor, params)
         return Outcome.PROCESSED

@@ -113,7 +113,10 @@ class Demo:
 
     def _start_nodes(self) -> None:
         s = self.settings
-        infer = dict(model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold)
+        # The trainer shares the machine.
+        infer = dict(
+            threads=1, model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold
+        )
         self.processes.start(INFER, [MODULES[INFER], *ros_args(infer)])
         evaluate = dict(
             output=str(self.output / "live.json"),
@@ -199,6 +202,8 @@ class Demo:
             str(bundle),
             "--seconds",
             str(s.bare_seconds),
+            "--threads",
+            "1",
         ]
         child = self.processes.start(BARE, [*command, "--output", str(self.output / "bare_session.json")])
         self._wait_for_end(child, lambda: int(time.time() - began))

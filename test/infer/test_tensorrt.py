@@ -242,6 +242,7 @@ class Library:
 
 def install(monkeypatch: pytest.MonkeyPatch, gpu: Gpu, library: Library) -> None:
     monkeypatch.setattr(cuda, "runtime", lambda: gpu)
+    monkeypatch.setattr(cuda, "present", lambda: True)
     monkeypatch.setattr(tensorrt, "load_module", lambda name: library)
     for module in (select, source):
         monkeypatch.setattr(module, "load_module", lambda name: library)
@@ -354,6 +355,7 @@ def test_auto_serves_with_what_it_has_and_says_what_waits(
 
 def test_a_gpu_is_described(monkeypatch: pytest.MonkeyPatch, gpu: Gpu) -> None:
     monkeypatch.setattr(cuda, "runtime", lambda: gpu)
+    monkeypatch.setattr(cuda, "present", lambda: True)
     found = this_device.__wrapped__()
     assert found == Device("Orin", "8.7", 16, 30720, found.driver, found.l4t)
     assert found.title == "Orin, compute capability 8.7"
