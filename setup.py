@@ -67,8 +67,9 @@ setup(
         "robot-cuda": ["onnxruntime-gpu", OPENCV, "psutil", "rosbags", "safetensors"],
         # robots with an x86 processor: the backend openvino, faster there than onnxruntime
         "openvino": ["openvino"],
-        # workstations; on a Jetson TensorRT comes with JetPack
-        "tensorrt": ["tensorrt"],
+        # workstations; on a Jetson TensorRT comes with JetPack, and only cuda-python is missing
+        "tensorrt": ["cuda-python", "tensorrt"],
+        "tensorrt-rtx": ["cuda-python", "tensorrt-rtx-cu13"],
         "sim": ["jinja2", "markupsafe", "matplotlib", "mujoco", OPENCV, "pillow", "rich"],
         # generating on a cluster (perception-sim generate --ray)
         "cluster": ["ray"],

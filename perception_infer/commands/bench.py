@@ -26,7 +26,7 @@ from ..models import Bundle, open_bundle
 from ..running import RunningParams, say
 
 if TYPE_CHECKING:
-    from ..benchmark.world import Stream
+    from ..ros.bench_world import Stream
 
 _START_SECONDS = 60.0
 #: The camera of the throughput's measurement sends so many times as many images as the bare session answers.
@@ -124,13 +124,13 @@ class _Camera:
         self.ros = ["--ros-args", "-r", f"__ns:=/perception_bench_{os.getpid()}"]
         self._folder = folder
         self.world = stack.enter_context(
-            Partner("camera", "perception_infer.benchmark.world", ["world", *self.ros], folder / "world")
+            Partner("camera", "perception_infer.ros.bench_world", ["world", *self.ros], folder / "world")
         )
 
     @contextmanager
     def null(self) -> Iterator[None]:
         """A subscriber as long as the block lasts."""
-        with Partner("subscriber", "perception_infer.benchmark.world", ["null", *self.ros], self._folder / "null"):
+        with Partner("subscriber", "perception_infer.ros.bench_world", ["null", *self.ros], self._folder / "null"):
             time.sleep(1.5)
             yield
 
@@ -147,11 +147,11 @@ def _measure(
     say(f"{width}x{height}: session and predictor")
     row: dict[str, Any] = {"width": width, "height": height}
     row["bare"] = session.ask({"what": "bare", "seconds": seconds}, patience)
-    picture = _picture(bundle, size, folder)
+    picture = picture_file(bundle, size, folder)
     row["predictor"] = session.ask({"what": "predictor", "seconds": seconds, "picture": picture}, patience)
     if camera is None:
         return row
-    from ..benchmark.world import Stream
+    from ..ros.bench_world import Stream
 
     say(f"{width}x{height}: the bare session, with a camera beside it")
     row["camera_hz"] = min(_LATENCY_HZ, _LATENCY_SHARE * row["bare"]["rate_hz"])
@@ -174,11 +174,11 @@ def _measure(
             node.check()
             counts = {key: streamed[key] for key in ("sent", "received", "rate_hz")}
             row[name] = {**percentiles(streamed["ms"]), **counts}
-        row["memory_mb"] = _resident(node.process.pid) / _MIB
+        row["memory_mb"] = resident_bytes(node.process.pid) / _MIB
     return row
 
 
-def _picture(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
+def picture_file(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
     """A file with one of the bundle's reference images as the camera would see it, BGR: with as much in it as usual."""
     reference = bundle.parity()["image"][0]
     path = folder / f"{size[0]}x{size[1]}.npy"
@@ -204,7 +204,8 @@ def _running(params: BenchParams) -> dict[str, Any]:
     return {item.name: getattr(params, item.name) for item in fields(RunningParams)}
 
 
-def _resident(pid: int) -> int:
+def resident_bytes(pid: int) -> int:
+    """Memory that a process occupies; 0 when it has ended."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0

@@ -1,4 +1,4 @@
-"""Boxes in space, against shapes whose place is known exactly and against the simulator's depth and poses."""
+"""Boxes in space, against shapes whose place is known exactly (the simulator's: test/sim/test_places_in_space.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import pytest
 
 from perception_common.errors import UserError
 from perception_infer.spatial import Box3D, Camera, Floor, floor_of, place_by_depth, place_on_floor
-from perception_sim.live import LiveWorld
 
 WIDTH, HEIGHT = 320, 240
 CAMERA = Camera((200.0, 0.0, 159.5, 0.0, 210.0, 119.5, 0.0, 0.0, 1.0))
@@ -148,27 +147,3 @@ def test_what_does_not_stand_on_the_floor_is_not_placed() -> None:
     for wrong in ([], [1.0], [-1.0, 3.0], [1.0, 2.0, 3.0, 4.0]):
         with pytest.raises(UserError, match="does not say where the floor is"):
             floor_of(wrong)
-
-
-@pytest.mark.slow
-def test_against_the_simulators_depth_and_poses() -> None:
-    errors, sizes, sure = [], [], 0
-    with LiveWorld("demo", 3, WIDTH, HEIGHT, 1.0, ("a",), fixed_optics=True) as world:
-        for t in np.arange(0.0, 6.0, 0.5):
-            frame = world.frame(float(t), "a", depth=True)
-            model = frame.model
-            camera = Camera(tuple(model.k), tuple(model.d), model.distortion_model)
-            boxes = np.array([instance.box for instance in frame.instances], np.float32).reshape(-1, 4)
-            found = place_by_depth(boxes, frame.depth, (WIDTH, HEIGHT), camera, 0.05, 20.0)
-            for box, truth in zip(found, frame.boxes_3d(), strict=True):
-                assert box is not None
-                error = np.abs(box.center - truth.center)
-                sure += bool((error < 3 * np.sqrt(np.diag(box.covariance)[:3]) + 0.005).all())
-                errors.append(np.linalg.norm(error))
-                sizes.append(max(truth.size))
-    assert len(errors) > 20
-    print(f"{len(errors)} objects, off by {np.median(errors) * 1e3:.1f} mm (median)")
-    share = np.array(errors) / np.array(sizes)
-    assert np.median(share) < 0.25, "of the object's longest side"
-    assert np.percentile(share, 90) < 0.6
-    assert sure / len(errors) > 0.8

@@ -1,0 +1,62 @@
+"""perception-infer bench on a real node, with a camera and a listener in processes of their own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from bundles import write_detector
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+
+from perception_infer.cli import main
+
+
+def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle, out = write_detector(tmp_path / "models"), tmp_path / "bench.json"
+    arguments = ["bench", "--bundle", str(bundle), "--sizes", "320x240", "--seconds", "1.5", "--backend", "onnxruntime"]
+    assert main([*arguments, "--json", str(out)]) == 0
+    result = json.loads(out.read_text(encoding="utf-8"))
+    (row,) = result["sizes"]
+    assert (result["model"], result["backend"]) == ("rectangles v1", "onnxruntime fp32")
+    assert (row["width"], row["height"]) == (320, 240)
+    for name in ("bare", "predictor", "bare_beside_camera", "bare_saturated", "node", "saturated"):
+        assert 0 < row[name]["p50"] <= row[name]["p99"] < 5000
+        assert row[name]["rate_hz"] > 0
+    assert row["bare"]["p50"] <= row["predictor"]["p99"]
+    assert row["saturating_hz"] == pytest.approx(1.2 * row["bare"]["rate_hz"])
+    assert row["node"]["received"] <= row["node"]["sent"]
+    assert row["node"]["received"] > 0
+    assert 0 < row["first_s"] < 60
+    assert 50 < row["memory_mb"] < 2000
+    printed = capsys.readouterr().out
+    assert "node, saturated" in printed
+    assert "of the bare session's rate" in printed
+
+
+def test_without_the_node(tmp_path: Path) -> None:
+    out = tmp_path / "bench.json"
+    arguments = ["bench", "--bundle", str(write_detector(tmp_path / "models")), "--sizes", "160x120", "64x64"]
+    assert main([*arguments, "--seconds", "0.5", "--no-node", "--json", str(out)]) == 0
+    rows = json.loads(out.read_text(encoding="utf-8"))["sizes"]
+    assert [(row["width"], "node" in row) for row in rows] == [(160, False), (64, False)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--bundle", "nowhere"], "there is no bundle directory"),
+        ([], "no bundle is given"),
+        (["--bundle", "{bundle}", "--sizes", "640"], "'640' is no size of an image"),
+        (["--bundle", "{bundle}", "--backend", "tensorrt", "--no-node"], "tensorrt"),
+    ],
+)
+def test_mistakes_are_told_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    bundle = write_detector(tmp_path / "models")
+    assert main(["bench", *(word.format(bundle=bundle) for word in arguments)]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in told
+    assert "Traceback" not in told
