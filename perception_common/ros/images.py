@@ -1,4 +1,4 @@
-"""sensor_msgs images to and from numpy, without cv_bridge (PyPI has none for ROS 2)."""
+"""sensor_msgs images to and from numpy; cv_bridge, where it is installed, is asked for encodings that are not ours."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
-from ..images import ImageError, Pixels, Raw, metres_from_raw, rgb_from_compressed, rgb_from_raw
+from ..images import ENCODINGS, ImageError, Pixels, Raw, metres_from_raw, rgb_from_compressed, rgb_from_raw
 
 __all__ = ["ImageError", "Pixels", "depth_from_msg", "image_from_msg", "image_to_msg"]
 
@@ -39,6 +39,8 @@ def image_from_msg(message: Image | CompressedImage) -> Pixels:
         ImageError: the message does not hold a usable image.
     """
     if isinstance(message, Image):
+        if message.encoding not in ENCODINGS and (bridged := _by_bridge(message)) is not None:
+            return bridged
         return rgb_from_raw(Raw.of(message))
     return rgb_from_compressed(message.data, message.format)
 
@@ -50,3 +52,20 @@ def depth_from_msg(message: Image) -> npt.NDArray[np.float32]:
         ImageError: the message does not hold a usable depth image.
     """
     return metres_from_raw(Raw.of(message))
+
+
+def _by_bridge(message: Image) -> Pixels | None:
+    """What cv_bridge makes of a message, RGB uint8 [H, W, 3]; None where it is not installed.
+
+    Raises:
+        ImageError: it cannot use the message either.
+    """
+    # One that was built for another numpy fails in its own ways.
+    try:
+        from cv_bridge import CvBridge
+    except Exception:
+        return None
+    try:
+        return np.asarray(CvBridge().imgmsg_to_cv2(message, "rgb8"), np.uint8)
+    except Exception as error:  # its exceptions are OpenCV's, ValueError and its own
+        raise ImageError(f"encoding '{message.encoding}' is not supported, nor by cv_bridge: {error}") from error
