@@ -78,10 +78,11 @@ class InferNode(LifecycleNode):
         server = ModelServer(ModelRepository(root), rules, load, self._tell, self._idle)
         server.pin(params.pin)
         try:
-            if not server.load_first(params.version or None):
+            if not server.load_first(params.version or None) and not server.status().waits:
                 self.get_logger().info(f"no model '{params.model}' in {root} yet: waiting for the first announcement")
         except UserError as error:
             self._failure = str(error)
+            server.close()
             # At autostart the process ends with this line; told once is enough.
             if not self._starting:
                 self.get_logger().error(self._failure)
@@ -144,6 +145,8 @@ class InferNode(LifecycleNode):
 
     def _on_change(self, old: InferParams, new: InferParams) -> None:
         """Parameters that act on the model at once; an error refuses the change."""
+        if new.cameras != old.cameras:
+            raise UserError("cameras can only be given at the start", fix="start the node again")
         if self._server is None:
             return
         if new.version != old.version:
