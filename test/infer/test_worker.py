@@ -215,11 +215,15 @@ def test_a_frame_is_prepared_as_late_as_can_be(harness: Harness) -> None:
         time.sleep(0.3)
         harness.go_on.release()
         harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
+    began = time.monotonic()
     harness.begin("runs")
     for message in ("old", "older", "newest"):
         harness.worker.put(message)
     time.sleep(0.1)
-    assert harness.prepared[-1] == "runs", "there is time"
+    prepared = harness.prepared[-1]
+    # A machine that halted this test for long has proven nothing.
+    if time.monotonic() - began < 0.2:
+        assert prepared == "runs", "there is time"
     harness.settled(lambda: harness.prepared[-1] == "newest")
     assert harness.taken[-1] == "runs"
     harness.worker.put("too late")

@@ -24,7 +24,6 @@ def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.Ca
     for name in ("bare", "predictor", "bare_beside_camera", "bare_saturated", "node", "saturated"):
         assert 0 < row[name]["p50"] <= row[name]["p99"] < 5000
         assert row[name]["rate_hz"] > 0
-    assert row["bare"]["p50"] <= row["predictor"]["p99"]
     assert row["saturating_hz"] == pytest.approx(1.2 * row["bare"]["rate_hz"])
     assert row["node"]["received"] <= row["node"]["sent"]
     assert row["node"]["received"] > 0
