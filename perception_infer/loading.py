@@ -12,7 +12,7 @@ from perception_common.errors import UserError
 
 from .backends.base import Backend
 from .backends.select import ANY, Wish, choose_backend
-from .cancelling import Cancelled
+from .cancelling import Cancelled, never
 from .contract.parity import Parity, compare
 from .models import Bundle
 from .predictor import Predictor
@@ -54,7 +54,7 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
     return Proven(predictor, parity, made.waiting)
 
 
-def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool] = lambda: False) -> Parity:
+def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool] = never) -> Parity:
     """Run the bundle's reference images and compare with what its trainer's model answered.
 
     Raises:

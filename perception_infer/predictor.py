@@ -15,7 +15,7 @@ from perception_common.errors import UserError
 
 from .backends.base import Backend, Tensors
 from .backends.select import AUTO, Wish, make_backend
-from .contract.detections import Detections, Segmentation
+from .contract.detections import Detections, Result, Segmentation
 from .contract.geometry import Letterbox, Pixels
 from .models import Bundle, open_bundle
 
@@ -116,7 +116,7 @@ class Predictor:
         assert isinstance(found, Segmentation)
         return found
 
-    def infer(self, prepared: Sequence[Prepared]) -> list[Detections | Segmentation]:
+    def infer(self, prepared: Sequence[Prepared]) -> list[Result]:
         """What is found in images that were prepared for this network, each in its own pixels.
 
         They are answered in as few runs as the graph's batch allows.
@@ -124,7 +124,7 @@ class Predictor:
         Raises:
             NotFinite: the model answers with what is no number.
         """
-        found: list[Detections | Segmentation] = []
+        found: list[Result] = []
         for start in range(0, len(prepared), self.batch):
             part = prepared[start : start + self.batch]
             outputs = self.backend.run(self._batched(part))

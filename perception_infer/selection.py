@@ -12,12 +12,11 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError, did_you_mean
 
-from .contract.detections import Detections, Segmentation
+from .contract.detections import Detections, Result, Segmentation
 from .contract.geometry import Pixels
 from .predictor import Predictor, Prepared, prepare
 from .tiling import Rectangle, Tiling, merge_detections, merge_masks
 
-Result = Detections | Segmentation
 _WHOLE = (0.0, 0.0, 1.0, 1.0)
 
 

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from perception_common.errors import UserError
 
+from ..cancelling import never
 from ..contract.manifest import Manifest, Variant
 from ..engines.source import EngineMissing, Engines
 from .base import Backend
-from .tensorrt import MODULES, EngineRefused, TensorRtBackend, load_module, require_gpu
+from .tensorrt import MODULES, EngineRefused, TensorRtBackend, require_gpu
 
 if TYPE_CHECKING:
     from ..models import Bundle
 
 AUTO = "auto"
 PRECISIONS = (AUTO, "fp32", "fp16", "int8", "int8_cpu")
-
-
-def _never() -> bool:
-    return False
 
 
 @dataclass(frozen=True)
@@ -43,7 +40,7 @@ class Wish:
     threads: int = 0
     engines: Engines | None = None
     may_build: bool | None = None
-    cancelled: Callable[[], bool] = _never
+    cancelled: Callable[[], bool] = never
 
 
 #: Whatever works here.
@@ -72,7 +69,6 @@ def _openvino(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backen
 def _tensorrt(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
     # First, for it is cheap: the libraries take a second and 100 MB.
     require_gpu()
-    load_module(name)
     engines = Engines() if wish.engines is None else wish.engines
     may_build = wish.backend != AUTO if wish.may_build is None else wish.may_build
     engine = engines.get(name, bundle, variant, may_build, wish.cancelled)

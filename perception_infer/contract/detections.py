@@ -71,3 +71,7 @@ class Segmentation:
             if value.dtype != np.uint8:
                 raise ValueError(f"mask and confidence must be uint8, one is {value.dtype}")
             value.flags.writeable = False
+
+
+#: What a model tells of an image, whatever its task.
+Result = Detections | Segmentation

@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from perception_common import durable
 from perception_common.errors import UserError
 
-from ..cancelling import Cancelled
+from ..cancelling import Cancelled, never
 from .key import Key
 
 _POLL_SECONDS = 0.1
@@ -112,7 +112,7 @@ class EngineCache:
         return found
 
     @contextmanager
-    def lock(self, key: Key, cancelled: Callable[[], bool] = lambda: False) -> Iterator[None]:
+    def lock(self, key: Key, cancelled: Callable[[], bool] = never) -> Iterator[None]:
         """Hold the key: whoever builds its engine is alone. The system frees it when the holder dies.
 
         Raises:

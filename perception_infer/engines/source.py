@@ -13,6 +13,7 @@ from perception_common.errors import UserError
 
 from ..backends.onnx_file import refuse_external_data
 from ..backends.tensorrt import load_module
+from ..cancelling import never
 from .build import BuildFailed, Limits, Options, build
 from .cache import EngineCache
 from .key import Device, Key, this_device
@@ -36,10 +37,6 @@ def default_root() -> Path:
     """Where engines are kept unless told otherwise: ``$XDG_CACHE_HOME/perception_suite/engines``."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "perception_suite" / "engines"
-
-
-def _never() -> bool:
-    return False
 
 
 def _silent(_: str) -> None:
@@ -95,7 +92,7 @@ class Engines:
         bundle: Bundle,
         variant: Variant,
         may_build: bool = True,
-        cancelled: Callable[[], bool] = _never,
+        cancelled: Callable[[], bool] = never,
     ) -> bytes:
         """The engine, built first where it is not there. Of several processes one builds, and the others wait.
 

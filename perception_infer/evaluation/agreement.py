@@ -6,11 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..contract.detections import Detections, Segmentation
+from ..contract.detections import Detections, Result, Segmentation
 from ..contract.parity import iou_matrix
 from .metrics import match_objects
-
-Result = Detections | Segmentation
 
 
 def agreement(one: Result, other: Result, classes: Sequence[str], other_classes: Sequence[str]) -> float | None:

@@ -15,10 +15,9 @@ from perception_common.ros import qos
 from perception_common.ros.images import Pixels, image_to_msg
 from perception_common.ros.vision import detections_to_msg, label_info
 
-from ..contract.detections import Segmentation
+from ..contract.detections import Result, Segmentation
 from ..draw import colour_mask, draw_detections, draw_mask
 from ..predictor import Predictor
-from ..selection import Result
 from .infer_params import InferParams
 from .spatial import Places
 

@@ -10,10 +10,10 @@ from typing import Any
 
 from perception_common.ros.images import ImageError, image_from_msg
 
-from ..contract.detections import Detections
+from ..contract.detections import Detections, Result
 from ..evaluation.agreement import agreement
 from ..predictor import Predictor
-from ..selection import Look, Result, Selection
+from ..selection import Look, Selection
 from ..serving import ModelServer
 from .frames import Frame, Outcome
 from .infer_params import InferParams

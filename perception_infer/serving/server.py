@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeVar
 
 from perception_common.errors import UserError
 
 from ..cancelling import Cancelled
-from ..contract.manifest import MANIFEST_NAME
 from ..engines.source import EngineMissing
 from ..loading import Proven
 from ..models import Bundle, ModelRepository, open_bundle, resolve_location
@@ -290,8 +288,7 @@ class ModelServer:
 
     def _announcement_of(self, bundle: Bundle, by_hand: bool = False, rebuild: bool = False) -> Announcement:
         manifest = bundle.manifest
-        uri = (Path(bundle.directory) / MANIFEST_NAME).as_uri()
-        return Announcement(manifest.name, uri, manifest.version, by_hand, rebuild)
+        return Announcement(manifest.name, bundle.uri, manifest.version, by_hand, rebuild)
 
     def _on_dismissed(self, failed: Predictor, why: str) -> None:
         """A model failed on frames; the same version may be announced again."""

@@ -19,7 +19,7 @@ import pytest
 from bundles import write_detector
 
 from perception_common.errors import UserError
-from perception_infer.backends import cuda, select, tensorrt
+from perception_infer.backends import cuda, tensorrt
 from perception_infer.backends.select import Wish, choose_backend, make_backend
 from perception_infer.backends.tensorrt import EngineRefused, TensorRtBackend
 from perception_infer.contract.manifest import Variant
@@ -244,8 +244,7 @@ def install(monkeypatch: pytest.MonkeyPatch, gpu: Gpu, library: Library) -> None
     monkeypatch.setattr(cuda, "runtime", lambda: gpu)
     monkeypatch.setattr(cuda, "present", lambda: True)
     monkeypatch.setattr(tensorrt, "load_module", lambda name: library)
-    for module in (select, source):
-        monkeypatch.setattr(module, "load_module", lambda name: library)
+    monkeypatch.setattr(source, "load_module", lambda name: library)
     monkeypatch.setattr(source, "this_device", this_device.__wrapped__)
 
 

@@ -210,25 +210,22 @@ def test_while_the_model_runs_the_next_frame_is_prepared_and_the_last_published(
 
 def test_a_frame_is_prepared_as_late_as_can_be(harness: Harness) -> None:
     """Once it is known how long the model takes, the newest frame near its end is the one that is prepared."""
-    for message in range(5):
+    for message in range(3):
         harness.begin(message)
-        time.sleep(0.3)
+        # Long enough that a machine that halts this test for half a second fails nothing.
+        time.sleep(0.8)
         harness.go_on.release()
         harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
-    began = time.monotonic()
     harness.begin("runs")
     for message in ("old", "older", "newest"):
         harness.worker.put(message)
     time.sleep(0.1)
-    prepared = harness.prepared[-1]
-    # A machine that halted this test for long has proven nothing.
-    if time.monotonic() - began < 0.2:
-        assert prepared == "runs", "there is time"
+    assert harness.prepared[-1] == "runs", "there is time"
     harness.settled(lambda: harness.prepared[-1] == "newest")
     assert harness.taken[-1] == "runs"
     harness.worker.put("too late")
     harness.go_on.release(3)
-    harness.settled(lambda: harness.worker.counts().processed == 8)
+    harness.settled(lambda: harness.worker.counts().processed == 6)
     assert harness.published[-3:] == ["runs", "newest", "too late"]
     assert harness.worker.counts().unprocessed == 2
 
