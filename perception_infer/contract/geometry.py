@@ -80,7 +80,7 @@ class Letterbox:
     def mask_to_source(self, mask: Pixels) -> Pixels:
         """uint8 [Hn, Wn] of class ids to uint8 [H, W] of the source, nearest."""
         inner = mask[self.top : self.top + self.content[1], self.left : self.left + self.content[0]]
-        return np.asarray(cv2.resize(inner, self.source, interpolation=cv2.INTER_NEAREST), np.uint8)
+        return np.asarray(cv2.resize(inner, self.source, interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
     def _transform(self) -> tuple[Boxes, Boxes]:
         x, y = self.scale

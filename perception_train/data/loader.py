@@ -163,7 +163,7 @@ def _resized(mask: Pixels, image: Pixels) -> Pixels:
     """A mask at an image's size, nearest."""
     if mask.shape == image.shape[:2]:
         return mask
-    return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+    return np.asarray(cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
 
 
 def letterboxed(dataset: TrainingData, index: int, network: tuple[int, int]) -> tuple[Pixels, Letterbox]:

@@ -69,5 +69,5 @@ def jpeg(rgb: Pixels) -> bytes:
 def _masked(picture: Pixels, mask: Pixels) -> Pixels:
     mask = np.where(mask == IGNORED, 0, mask).astype(np.uint8)
     return draw_mask(
-        picture, np.asarray(cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST), np.uint8)
+        picture, np.asarray(cv2.resize(mask, picture.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT), np.uint8)
     )

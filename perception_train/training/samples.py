@@ -38,7 +38,7 @@ def write_samples(run_directory: Path, batch: Batch, classes: Sequence[str]) -> 
             image = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         if batch.targets.pixels is not None:
             mask = np.where((mask := batch.targets.pixels[index].numpy()) == IGNORED, 0, mask).astype(np.uint8)
-            image = draw_mask(image, cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST))
+            image = draw_mask(image, cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST_EXACT))
         drawn = draw_detections(image, boxes * scale, labels, classes)
         tiles.append(np.pad(drawn, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)), constant_values=255))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)

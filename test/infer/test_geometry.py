@@ -91,3 +91,20 @@ def test_mask_comes_back_exactly_from_a_whole_scale(source: tuple[int, int], sca
 def test_empty_sizes_are_refused(source: tuple[int, int], network: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match="positive"):
         Letterbox.fit(source, network)
+
+
+@pytest.mark.parametrize("source", [(640, 480), (320, 240), (333, 217), (1920, 1080), (200, 100)])
+def test_masks_come_back_to_where_boxes_do(source: tuple[int, int]) -> None:
+    """OpenCV's plain nearest neighbour moves them by half of a network's pixel."""
+    letterbox = Letterbox.fit(source, (256, 192))
+    rng = np.random.default_rng(3)
+    left, top = np.array([letterbox.left, letterbox.top])
+    for _ in range(20):
+        low = rng.integers(0, np.array(letterbox.content) // 2)
+        high = low + rng.integers(4, np.array(letterbox.content) // 2)
+        mask = np.zeros((192, 256), np.uint8)
+        mask[top + low[1] : top + high[1], left + low[0] : left + high[0]] = 1
+        rows, columns = np.nonzero(letterbox.mask_to_source(mask))
+        edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        box = np.array([[left + low[0], top + low[1], left + high[0], top + high[1]]], np.float32)
+        assert np.abs(letterbox.boxes_to_source(box)[0] - edges).max() <= 0.501
