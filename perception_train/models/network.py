@@ -133,6 +133,9 @@ class Segmenter(Network):
 
     task: ClassVar[Task] = "segmentation"
 
+    def leave_out_boxes(self) -> None:
+        """Learn the pixels alone, where the network learns the boxes of objects beside them."""
+
 
 def centred(images: Tensor) -> Tensor:
     """Images 0 to 1 with about zero mean and unit variance, as natural pictures have it on average in all channels."""

@@ -33,6 +33,13 @@ class UnetYolo(YoloNetwork, Segmenter):
         _, c4, c8, *_ = size.channels
         self.top_down4 = CrossStage(c8 + c4, c4, size.neck_depth, shortcut=False)
         self.pixel_head = nn.Sequential(ConvBlock(c4, c4, 3), nn.Conv2d(c4, 1 + classes, 1))
+        self.learns_boxes = True
+
+    def leave_out_boxes(self) -> None:
+        self.learns_boxes = False
+        # DistributedDataParallel waits for the gradient of everything that asks for one.
+        for part in self.box_parts():
+            part.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         f4, p8, *_ = self.top_down(images)
@@ -44,8 +51,10 @@ class UnetYolo(YoloNetwork, Segmenter):
         with autocast(images, bf16):
             f4, *levels = self.top_down(images)
             logits = self._logits(f4, levels[0])
-            raw = self.predictions(*levels)
+            raw = self.predictions(*levels) if self.learns_boxes else None
         pixels = segmentation_losses(logits, targets.pixels.long())
+        if raw is None:
+            return pixels
         return pixels | {name: _BOXES * loss for name, loss in self.box_losses(raw, images, targets).items()}
 
     def _logits(self, f4: Tensor, p8: Tensor) -> Tensor:

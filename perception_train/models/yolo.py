@@ -114,6 +114,10 @@ class YoloNetwork(Network):
         centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
         return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
 
+    def box_parts(self) -> list[nn.Module]:
+        """What nothing but the boxes needs: the pyramid's way back up, and the heads."""
+        return [self.down8, self.bottom_up16, self.down16, self.bottom_up32, self.box_heads, self.class_heads]
+
     def backbone_parts(self) -> list[nn.Module]:
         return [*self.stem, self.stage8, self.stage16, self.stage32]
 

@@ -40,6 +40,11 @@ class TrainParams(SamplingParams, AugmentParams):
     freeze: int = param(
         0, "stages of the backbone that stay as they are, from the image on; each halves the resolution", minimum=0
     )
+    boxes: bool = param(
+        True,
+        "a segmenter that can (unet_yolo) learns boxes beside pixels; off takes a third from every step, and loses "
+        "little where `initial` is a detector",
+    )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)
     batch: int = param(16, "images per forward pass, of all processes together", minimum=1, maximum=1024)

@@ -16,7 +16,7 @@ from perception_common.errors import UserError
 from perception_infer.contract.manifest import MANIFEST_NAME, WEIGHTS_NAME
 from perception_infer.models import Bundle, ModelRepository, open_bundle
 
-from ..models.network import ClassRows, Network
+from ..models.network import ClassRows, Network, Segmenter
 from .config import TrainParams
 
 #: Counters of batch norm: of no use elsewhere, and everywhere of the same shape.
@@ -59,7 +59,7 @@ def begin(model: Network, params: TrainParams, classes: Sequence[str], resumed: 
 
     Args:
         model: changed in place.
-        params: ``initial``, ``pretrained`` and ``freeze`` are looked at.
+        params: ``initial``, ``pretrained``, ``freeze`` and ``boxes`` are looked at.
         classes: names of the model's classes, in order.
         resumed: the weights come from a checkpoint: nothing is loaded.
 
@@ -71,6 +71,8 @@ def begin(model: Network, params: TrainParams, classes: Sequence[str], resumed: 
             backbone has fewer stages than are to be frozen.
     """
     model.freeze(params.freeze)
+    if isinstance(model, Segmenter) and not params.boxes:
+        model.leave_out_boxes()
     if resumed:
         return None
     if params.initial:

@@ -187,6 +187,32 @@ def test_boxes_teach_beside_pixels_and_stay_out_of_the_graph(shapes: Path) -> No
     assert not any(("head" in name and "pixel_head" not in name) or "bottom_up" in name for name in held)
 
 
+def test_without_boxes_only_what_the_pixels_need_runs_and_learns(shapes: Path) -> None:
+    batch = TrainLoader(CocoDataset.open(shapes / "train"), (96, 64), 4, 7, AugmentParams(), 0, True).batch(0, False)
+    torch.manual_seed(0)
+    model = build_model("unet_yolo_n", 2)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    model.leave_out_boxes()
+    model.train()
+    losses = compute_losses(model.losses, batch, bf16=False)
+    assert set(losses) == {"ce", "dice", "total"}
+    losses["total"].backward()
+    learning = {name for name, x in model.named_parameters() if x.requires_grad}
+    assert learning == {name for name, x in model.named_parameters() if x.grad is not None}
+    rested = {name.split(".")[0] for name, _ in model.named_parameters()} - {name.split(".")[0] for name in learning}
+    assert rested == {"down8", "bottom_up16", "down16", "bottom_up32", "box_heads", "class_heads"}
+    # Statistics of what did not run stay as well.
+    after = model.state_dict()
+    assert all(torch.equal(before[name], after[name]) for name in after if name.split(".")[0] in rested)
+
+
+def test_the_parameter_boxes_reaches_the_network(shapes: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    Trainer(params(shapes, tmp_path, architecture="unet_yolo_n", boxes=False, steps=3), events.append).fit()
+    with (tmp_path / "run" / "train.csv").open() as stream:
+        assert stream.readline().strip().split(",")[3:6] == ["loss", "loss_ce", "loss_dice"]
+
+
 def test_a_dataset_without_masks_is_refused(tmp_path: Path) -> None:
     for name in ("train", "val"):
         make_dataset(tmp_path / name, 6, seed=1)
