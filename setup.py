@@ -57,6 +57,8 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch", "*.launch.py"),
         shared("config", "*.*"),
+        # For bags with detections, where no ROS is installed.
+        (f"share/{NAME}/vision_msgs", shared("overlay/vision_msgs/msg", "*.msg")[1]),
     ],
     zip_safe=False,
     # What a robot needs, and nothing that apt's Python packages could quarrel with.
@@ -98,6 +100,8 @@ setup(
             "hypothesis",
             "import-linter",
             "mypy",
+            # Pages are tested in a real browser where there is one (apt: chromium).
+            "playwright",
             "pytest",
             "pytest-timeout",
             "pytest-xdist",

@@ -43,6 +43,32 @@ def write_text(path: Path, text: str) -> None:
 
 
 @contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary name in the same directory that becomes ``path`` by one rename when the block succeeds.
+
+    The block writes the file. When it raises, nothing is left, and what was at ``path`` stays.
+
+    Raises:
+        UserError: the directory cannot be written.
+    """
+    with _told(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
+        os.close(descriptor)
+    work = Path(name)
+    try:
+        yield work
+        with _told(path):
+            _sync_file(work)
+            os.chmod(work, 0o666 & ~_umask())
+            os.replace(work, path)
+            sync_directory(path.parent)
+    except BaseException:
+        work.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
 def new_directory(path: Path) -> Iterator[Path]:
     """Yield a temporary directory that becomes ``path`` by one rename when the block succeeds.
 

@@ -160,6 +160,14 @@ def rgb_from_compressed(data: Any, stated_format: str) -> Pixels:
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def jpeg(rgb: Pixels, quality: int) -> bytes:
+    """RGB uint8 [H, W, 3] as the bytes of a JPEG file; ``quality`` is 1 to 100."""
+    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    if not done:
+        raise ValueError(f"an image of shape {rgb.shape} cannot be written as JPEG")
+    return data.tobytes()
+
+
 def metres_from_raw(raw: Raw) -> npt.NDArray[np.float32]:
     """Metres along the optical axis, float32 [H, W], of a depth image in 16UC1 or 32FC1 (REP 118).
 
