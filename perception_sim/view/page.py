@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+import perception_common
 from perception_common import __version__
 from perception_sim.sheet import hex_color
 
@@ -32,6 +33,8 @@ _MOST_POINTS = 40_000
 _MOST_NAMES = 30
 _MOST_HEAT_MAPS = 60
 _MOST_TABLE_ROWS = 300
+# The look that all pages of the project share.
+_STYLE = Path(perception_common.__file__).with_name("page.css")
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -84,7 +87,7 @@ def build_page(parts: Sequence[Part], comparison: Mapping[str, Any] | None, note
         comparison=comparison,
         notes=notes,
         version=__version__,
-        style=Markup((folder / "page.css").read_text()),  # noqa: S704  # our own file
+        style=Markup(_STYLE.read_text(encoding="utf-8")),  # noqa: S704  # our own file
         script=Markup((folder / "page.js").read_text()),  # noqa: S704
         headlines=[headline(part.dataset.provenance) for part in parts],
         provenance=[rows(part.dataset.provenance) for part in parts],

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-import perception_sim
+import perception_common
 from perception_common import __version__
 
 from .figures import Figures
@@ -53,8 +53,8 @@ class Content:
 def build_page(content: Content) -> str:
     """The HTML document."""
     folder = Path(__file__).parent
-    # The look of the pages about datasets.
-    shared = Path(perception_sim.__file__).parent / "view" / "page.css"
+    # The look that all pages of the project share.
+    shared = Path(perception_common.__file__).with_name("page.css")
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(folder), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
