@@ -24,7 +24,7 @@ from perception_train.export.bundle import BackendName, Graph, ModelFacts, write
 CLASSES = ("red", "green", "blue")
 WIDTH, HEIGHT, SLOTS = 320, 256, 8
 COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
-_BRIGHT, _DARK = 200.0, 90.0
+LIMITS = _BRIGHT, _DARK = 200.0, 90.0
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -37,16 +37,19 @@ def scene(size: tuple[int, int], rectangles: Mapping[str, tuple[int, int, int, i
     return picture
 
 
-def detector_graph(score: float = 0.9, size: tuple[int, int] = (WIDTH, HEIGHT), work: int = 0) -> bytes:
+def detector_graph(
+    score: float = 0.9, size: tuple[int, int] = (WIDTH, HEIGHT), work: int = 0, limits: tuple[float, float] = LIMITS
+) -> bytes:
     """An ONNX detection graph of the contract; every detection has ``score`` (less 0.01 per class index).
 
-    ``work`` multiplications of 512x512 matrices are added, to make it as slow as wanted.
+    ``work`` multiplications of 512x512 matrices are added, to make it as slow as wanted. ``limits`` say from where on a
+    channel is bright, and below which the others are dark.
     """
     width, height = size
     nodes: list[onnx.NodeProto] = []
     constants: dict[str, npt.NDArray[Any]] = {
-        "bright": np.array(_BRIGHT, np.float32),
-        "dark": np.array(_DARK, np.float32),
+        "bright": np.array(limits[0], np.float32),
+        "dark": np.array(limits[1], np.float32),
         "one": np.array(1, np.int64),
         "width": np.array(width, np.int64),
         "height": np.array(height, np.int64),
@@ -236,13 +239,14 @@ def write_detector(
     size: tuple[int, int] = (WIDTH, HEIGHT),
     work: int = 0,
     meant_for: Sequence[BackendName] = ("onnxruntime", "openvino"),
+    limits: tuple[float, float] = LIMITS,
 ) -> Path:
     """Write the next version of a detector bundle; its directory.
 
     ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check.
     """
     facts = model_facts(name, classes, thresholds, size)
-    graph = Graph(detector_graph(score, size, work), {"map50": 1.0}, tuple(meant_for), Tolerance())
+    graph = Graph(detector_graph(score, size, work, limits), {"map50": 1.0}, tuple(meant_for), Tolerance())
     answers = parity_arrays(score if answers_score is None else answers_score, size)
     return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), answers)
 

@@ -1,8 +1,9 @@
 """Scoring of live detections against ground truth: matching by stamp, versions, windows, gaps, latency.
 
 Pure logic. Times are integer nanoseconds of ROS time: ``stamp`` is the image's header stamp,
-``arrival`` when the message reached this process. The model version of a frame follows from its stamp,
-because `model_status` carries the stamp of the first image that the new model serves.
+``arrival`` when the message reached this process (0: not known, simulated time has not begun). The model
+version of a frame follows from its stamp, because `model_status` carries the stamp of the first image that
+the new model serves.
 """
 
 from __future__ import annotations
@@ -84,11 +85,13 @@ class LiveEvaluation:
         self.names: list[str] = []
         self.truth_names: set[str] = set()
         self.truth_stamps: deque[int] = deque(maxlen=keep)
+        self.responses: deque[int] = deque(maxlen=keep)
         self._index: dict[str, int] = {}
         self._pending = pending
         self._truth: OrderedDict[int, Boxes] = OrderedDict()
         self._found: OrderedDict[int, Boxes] = OrderedDict()
         self._recent: OrderedDict[int, None] = OrderedDict()
+        self._images: OrderedDict[int, int] = OrderedDict()
         self._cache: dict[tuple[int | None, int, int], Scores] = {}
 
     def add_truth(self, stamp: int, truth: Boxes) -> ScoredFrame | None:
@@ -108,12 +111,24 @@ class LiveEvaluation:
             self.unanswered += bool(self.outputs) and oldest >= self.outputs[0].stamp
         return None
 
-    def add_detections(self, stamp: int, arrival: int, found: Boxes) -> ScoredFrame | None:
-        """The detections of an image; the scored frame when its truth is here already."""
+    def add_image(self, stamp: int, received: int) -> None:
+        """An image, and when it was received, by a clock that runs evenly: not ROS's where that is simulated."""
+        self._images[stamp] = received
+        if len(self._images) > self._pending:
+            self._images.popitem(last=False)
+
+    def add_detections(self, stamp: int, arrival: int, found: Boxes, received: int = 0) -> ScoredFrame | None:
+        """The detections of an image; the scored frame when its truth is here already.
+
+        ``received`` is by the clock of `add_image`, and 0 where that is not known.
+        """
         if stamp in self._found or stamp in self._recent:
             self.duplicates += 1
             return None
         self.outputs.append(Output(stamp, arrival))
+        shown = self._images.pop(stamp, None)
+        if shown is not None and received:
+            self.responses.append(received - shown)
         truth = self._truth.pop(stamp, None)
         if truth is not None:
             return self._score(stamp, truth, found)

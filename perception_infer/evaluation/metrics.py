@@ -104,19 +104,29 @@ def match_image(
     truth = np.asarray(truth_labels, np.intp).reshape(-1)
     crowd = np.zeros(len(truth), bool) if truth_crowd is None else np.asarray(truth_crowd, bool)
     places = np.asarray(truth_boxes).reshape(-1, 4)
-    order = _best_per_class(np.asarray(scores), np.asarray(labels))
+    order = best_per_class(np.asarray(scores), np.asarray(labels))
     values, kinds = np.asarray(scores, np.float64)[order], np.asarray(labels, np.intp)[order]
-    matched = np.zeros((len(IOU_THRESHOLDS), len(order)), bool)
-    ignored = np.zeros_like(matched)
-    if len(order) and not crowd.all():
-        iou = iou_matrix(np.asarray(boxes)[order], places[~crowd])
-        iou[kinds[:, None] != truth[None, ~crowd]] = -1.0
-        matched = match_objects(iou) >= 0
-    if len(order) and crowd.any():
-        covered = _share_inside(np.asarray(boxes)[order], places[crowd])
-        covered[kinds[:, None] != truth[None, crowd]] = -1.0
-        ignored = (covered.max(axis=1)[None, :] >= _LIMITS[:, None]) & ~matched
+    corners = np.asarray(boxes).reshape(-1, 4)[order]
+    iou = iou_matrix(corners, places[~crowd])
+    iou[kinds[:, None] != truth[None, ~crowd]] = -1.0
+    matched = match_objects(iou) >= 0
+    ignored = ~matched & found_crowds(corners, kinds, places[crowd], truth[crowd])
     return ImageMatches(values, kinds, matched, ignored, truth[~crowd])
+
+
+def found_crowds(
+    boxes: npt.NDArray[np.floating],
+    labels: npt.NDArray[np.integer],
+    crowds: npt.NDArray[np.floating],
+    crowd_labels: npt.NDArray[np.integer],
+) -> Bools:
+    """Which detections, boxes [D, 4], lie in an object of their class to ignore, [C, 4]: bool [10, D] by threshold."""
+    if not len(crowds) or not len(boxes):
+        return np.zeros((len(_LIMITS), len(boxes)), bool)
+    covered = _share_inside(boxes, crowds)
+    covered[labels[:, None] != crowd_labels[None, :]] = -1.0
+    inside: Bools = covered.max(axis=1)[None, :] >= _LIMITS[:, None]
+    return inside
 
 
 def match_objects(iou: Floats) -> Ints:
@@ -229,7 +239,7 @@ class DetectionMetrics:
         )
 
 
-def _best_per_class(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Ints:
+def best_per_class(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Ints:
     """Indices in descending order of score (equals in their order), at most 100 of each class."""
     order = np.argsort(-scores, kind="stable")
     if len(order) <= MAX_DETECTIONS:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from perception_common import durable
+from perception_common.images import jpeg
 
 from .live import Boxes, ScoredFrame
 
@@ -66,11 +66,7 @@ class SampleStore:
         image = pixels()
         self._waiting.clear()
         self._next = frame.stamp + self._period
-        done, data = cv2.imencode(
-            ".jpg", np.ascontiguousarray(image[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
-        )
-        if not done:
-            raise ValueError(f"an image of shape {image.shape} cannot be written as JPEG")
+        data = jpeg(image, _JPEG_QUALITY)
         sample = Sample(
             frame.stamp,
             f"{frame.stamp}.jpg",
@@ -79,7 +75,7 @@ class SampleStore:
             _rows(frame.truth, 0.0),
             _rows(frame.found, self._min_score),
         )
-        durable.write_bytes(self.directory / sample.file, data.tobytes())
+        durable.write_bytes(self.directory / sample.file, data)
         kept = self._kept.setdefault(version, [])
         if len(kept) >= self._per_version:
             (self.directory / kept.pop().file).unlink(missing_ok=True)

@@ -19,16 +19,18 @@ _S = 1e-9  # seconds per nanosecond
 def summarise(live: LiveEvaluation, swap_window_s: float = 2.0) -> dict[str, Any]:
     """The state of a live evaluation as JSON-ready data; figures without data are None.
 
-    Times ending in ``_s`` are seconds since ``start_unix_s``. A gap is the time between the arrivals of
-    two consecutive outputs. A swap is a change from one serving version to another (the first model to
-    serve is none), and its gap the largest of those that reach into ``swap_window_s`` seconds before or
-    after it.
+    Times ending in ``_s`` are seconds since ``start_unix_s``. The latency is how old an image is, by its
+    stamp, when its detections arrive; the response what lies between the arrivals of both, where images are
+    looked at. A gap is the time between the arrivals of two consecutive outputs. A swap is a change from one
+    serving version to another (the first model to serve is none), and its gap the largest of those that reach
+    into ``swap_window_s`` seconds before or after it.
     """
     start = min((x for x in (_first_stamp(live), _first_output(live)) if x is not None), default=0)
     period = camera_period_ms(live)
     swaps = _swaps(live, start, swap_window_s, period)
-    gaps = np.diff([output.arrival for output in live.outputs]) * _MS
-    latency = [(output.arrival - output.stamp) * _MS for output in live.outputs]
+    timed = [output for output in live.outputs if output.arrival]
+    gaps = np.diff([output.arrival for output in timed]) * _MS
+    latency = [(output.arrival - output.stamp) * _MS for output in timed]
     around = [swap["gap_ms"] for swap in swaps if swap["gap_ms"] is not None]
     worst = max(around, default=None)
     return {
@@ -61,13 +63,14 @@ def summarise(live: LiveEvaluation, swap_window_s: float = 2.0) -> dict[str, Any
         ],
         "swaps": swaps,
         "latency_ms": percentiles(latency),
+        "response_ms": percentiles([value * _MS for value in live.responses]),
         "max_gap_ms": float(gaps.max()) if len(gaps) else None,
         "max_gap_around_swaps_ms": worst,
         "max_gap_around_swaps_periods": worst / period if worst is not None and period else None,
         "outputs": {
-            "at_s": [round((output.arrival - start) * _S, 4) for output in live.outputs],
+            "at_s": [round((output.arrival - start) * _S, 4) for output in timed],
             "latency_ms": [round(value, 2) for value in latency],
-            "version": [live.version_of(output.stamp) for output in live.outputs],
+            "version": [live.version_of(output.stamp) for output in timed],
         },
     }
 
@@ -79,9 +82,10 @@ def camera_period_ms(live: LiveEvaluation) -> float | None:
 
 
 def camera_hz(live: LiveEvaluation) -> float | None:
-    """True frames per second between the first and the last of them."""
-    span = (live.truth_stamps[-1] - live.truth_stamps[0]) * _S if live.truth_stamps else 0.0
-    return (len(live.truth_stamps) - 1) / span if span > 0 else None
+    """True frames per second between the first and the last of them; a recording that begins anew is no step."""
+    steps = np.diff(list(live.truth_stamps))
+    steps = steps[steps > 0]
+    return len(steps) / (float(steps.sum()) * _S) if len(steps) else None
 
 
 def percentiles(values: list[float]) -> dict[str, float | int | None]:
@@ -119,7 +123,7 @@ def _versions(live: LiveEvaluation) -> list[dict[str, Any]]:
 
 
 def _swaps(live: LiveEvaluation, start: int, window_s: float, period_ms: float | None) -> list[dict[str, Any]]:
-    arrivals = np.array([output.arrival for output in live.outputs], np.int64)
+    arrivals = np.array([output.arrival for output in live.outputs if output.arrival], np.int64)
     result = []
     for before, after in zip(live.serving, live.serving[1:], strict=False):
         reach = int(window_s / _S)

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.clock import Clock
+from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64
@@ -24,9 +26,11 @@ from perception_common.ros.parameters import NodeParameters
 from perception_common.ros.vision import detections_from_msg
 
 from ..evaluation.live import Boxes, LiveEvaluation, ScoredFrame
+from ..evaluation.reports import Reports
 from ..evaluation.samples import SampleStore
 from ..evaluation.summary import finite, summarise
 from .evaluate_params import EvaluateParams
+from .frames import SequenceGaps
 
 NAME = "evaluate_node"
 _THROTTLE_S = 10.0
@@ -41,7 +45,8 @@ class EvaluateNode(Node):
         self._live = LiveEvaluation(self.params.window)
         self._output = Path(self.params.output).resolve() if self.params.output else None
         self._samples: SampleStore | None = None
-        self._reports: dict[str, dict[str, Any]] = {}
+        self._reports, self._gaps = Reports(), SequenceGaps()
+        self._answering: set[str] = set()
         self._heard: dict[str, float] = {}
         self._started = time.monotonic()
         self._published = 0
@@ -54,9 +59,11 @@ class EvaluateNode(Node):
         self._subscribe()
         self._map50 = self.create_publisher(Float64, "metrics/live_map50", qos.RESULTS)
         self._diagnostics = diagnostics.Diagnostics(self, NAME, self._report)
-        self.create_timer(1.0, self._every_second)
+        # Real time: a recording that has ended leaves simulated time standing still.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(1.0, self._every_second, clock=steady)
         if self._output is not None:
-            self.create_timer(self.params.write_period, self.write)
+            self.create_timer(self.params.write_period, self.write, clock=steady)
 
     def write(self) -> None:
         """Write the results now; a failure is logged and the node goes on."""
@@ -65,7 +72,8 @@ class EvaluateNode(Node):
         result = summarise(self._live, self.params.swap_window)
         result["samples_directory"] = str(self._samples.directory) if self._samples else None
         result["samples"] = self._samples.listing(self._live.version_of) if self._samples else []
-        result["diagnostics"] = self._reports
+        result["diagnostics"] = self._reports.newest
+        result["drops"] = self._reports.drops(self._answering, self._gaps.lost)
         result["parameters"] = asdict(self.params)
         try:
             durable.write_text(self._output, json.dumps(result) + "\n")
@@ -84,7 +92,7 @@ class EvaluateNode(Node):
         self.create_subscription(VisionInfo, "model_status", with_info(self._on_status), qos.LATCHED)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         if self._samples is not None:
-            self.create_subscription(Image, "image", self._on_image, qos.NEWEST)
+            self.create_subscription(Image, "image", with_info(self._on_image), qos.NEWEST)
 
     def _on_truth(self, message: Detection2DArray) -> None:
         self._hear("ground_truth")
@@ -93,26 +101,30 @@ class EvaluateNode(Node):
 
     def _on_detections(self, message: Detection2DArray, info: Mapping[str, Any]) -> None:
         self._hear("detections")
+        self._gaps.observe(compat.publisher_gid(info), compat.publication_sequence_number(info))
         boxes, scores, names = detections_from_msg(message)
-        self._keep_sample(self._live.add_detections(_stamp(message), self._arrival(info), Boxes(boxes, names, scores)))
+        found, received = Boxes(boxes, names, scores), compat.received_ns(info) or 0
+        self._keep_sample(self._live.add_detections(_stamp(message), self._arrival(info), found, received))
 
     def _on_status(self, message: VisionInfo, info: Mapping[str, Any]) -> None:
         if self._live.add_serving(message.database_version, _stamp(message), self._arrival(info)):
             self.get_logger().info(f"version {message.database_version} of '{message.method}' serves")
 
-    def _on_image(self, message: Image) -> None:
+    def _on_image(self, message: Image, info: Mapping[str, Any]) -> None:
         self._hear("image")
+        received = compat.received_ns(info)
+        if received is not None:
+            self._live.add_image(_stamp(message), received)
         if self._samples is not None:
             self._samples.offer(_stamp(message), lambda: image_from_msg(message))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        # Asked while they are there: at the end of this node, theirs may have ended.
+        publishers = self.get_publishers_info_by_topic(self.resolve_topic_name("detections"))
+        self._answering |= {f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in publishers}
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
-            self._reports[status.name] = {
-                "message": status.message,
-                "stamp_s": _stamp(message) * 1e-9,
-                "values": values,
-            }
+            self._reports.add(status.name, status.message, _stamp(message), values)
 
     def _keep_sample(self, frame: ScoredFrame | None) -> None:
         if frame is None or self._samples is None:

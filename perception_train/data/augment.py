@@ -15,13 +15,14 @@ import numpy.typing as npt
 from perception_common.params import param
 from perception_infer.contract.geometry import PAD_VALUE, Letterbox
 
+# Of what lies outside of the picture, or is covered.
+from perception_infer.evaluation.confusion import IGNORED
+
 from .appearance import AppearanceParams, Pixels, photometric
 
-__all__ = ["AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
+__all__ = ["IGNORED", "AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
 Boxes = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
-IGNORED = 255
-"""Class id of pixels that do not count: what lies outside of the picture, or is covered."""
 
 
 class Labelled(NamedTuple):

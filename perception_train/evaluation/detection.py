@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from perception_infer.contract.detections import Detections
 from perception_infer.contract.parity import iou_matrix
-from perception_infer.evaluation.metrics import IOU_THRESHOLDS, DetectionMetrics, ImageMatches, match_objects
+from perception_infer.evaluation.confusion import pair_up
+from perception_infer.evaluation.metrics import DetectionMetrics, ImageMatches, match_objects
 
 from ..data.coco import CocoDataset, Sample
 from .calibration import CalibrationCounter
@@ -107,11 +108,7 @@ class DetectionRecord:
         return tuple(found)
 
     def confusion(self, at: Sequence[float]) -> Confusion:
-        """Objects by what they were taken for, at IoU 0.50.
-
-        Detections above their thresholds first take objects of their own class, as for the metrics. Those left over
-        take objects left over, whatever their class, best first: they name it wrongly. The rest is background.
-        """
+        """Objects by what they were taken for by detections above their thresholds (see `pair_up`)."""
         names = (*self._dataset.classes, BACKGROUND)
         counts = np.zeros((len(names), len(names)), np.int64)
         for image in self._images:
@@ -148,22 +145,10 @@ class DetectionRecord:
 
 
 def _pairs(image: _Image, thresholds: npt.NDArray[np.floating]) -> tuple[Ints, Ints]:
-    """Labels of truth and detection of every object and every false alarm; the number of classes is background."""
-    none = len(thresholds)
-    sample, found = image.sample, image.found
-    object_of = np.where(found.scores >= thresholds[found.labels], image.objects[_AT_50], -2)
-    free = np.ones(len(sample.labels), bool)
-    free[object_of[object_of >= 0]] = False
-    for index in np.flatnonzero(object_of == -1) if free.any() else ():
-        iou = np.where(free, image.iou[index], -1.0)
-        best = int(iou.argmax())
-        if iou[best] >= IOU_THRESHOLDS[_AT_50]:
-            object_of[index] = best
-            free[best] = False
-    hits, alarms = object_of >= 0, object_of == -1
-    truth = np.concatenate((sample.labels[object_of[hits]], sample.labels[free], np.full(alarms.sum(), none)))
-    told = np.concatenate((found.labels[hits], np.full(free.sum(), none), found.labels[alarms]))
-    return truth.astype(np.intp), told.astype(np.intp)
+    """See `pair_up`; the number of classes is the background."""
+    found = image.found
+    kept = found.scores >= thresholds[found.labels]
+    return pair_up(image.iou, image.objects[_AT_50], kept, found.labels, image.sample.labels, len(thresholds))
 
 
 def _areas(sample: Sample) -> npt.NDArray[np.float64]:

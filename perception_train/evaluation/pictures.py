@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from perception_common import images
 from perception_common.errors import UserError
 from perception_infer.draw import draw_detections, draw_mask
 
@@ -59,11 +60,8 @@ def draw_pair(dataset: CocoDataset, example: Example) -> Pair:
 
 
 def jpeg(rgb: Pixels) -> bytes:
-    """RGB uint8 [H, W, 3] as a JPEG."""
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
-        raise RuntimeError("OpenCV could not encode the picture")
-    return data.tobytes()
+    """RGB uint8 [H, W, 3] as a JPEG for a page."""
+    return images.jpeg(rgb, _QUALITY)
 
 
 def _masked(picture: Pixels, mask: Pixels) -> Pixels:

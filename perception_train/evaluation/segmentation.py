@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_infer.contract.detections import Segmentation
+from perception_infer.evaluation.confusion import IGNORED, count_pixels, pixel_iou
 
-from ..data.augment import IGNORED
 from ..data.coco import CocoDataset, Pixels
 from .calibration import CalibrationCounter
 from .detection import EXAMPLES
@@ -41,9 +41,8 @@ class SegmentationRecord:
     def add(self, index: int, truth: Pixels, found: Segmentation) -> None:
         """A picture of the dataset: its true mask uint8 [H, W], and what was found."""
         counted = truth != IGNORED
-        true, told, sure = truth[counted].astype(np.int64), found.mask[counted], found.confidence[counted]
-        self.confusion += np.bincount(true * self._count + told, minlength=self._count**2).reshape(self._count, -1)
-        right = true == told
+        sure, right = found.confidence[counted], (truth == found.mask)[counted]
+        self.confusion += count_pixels(truth, found.mask, self._count - 1)
         self._by_confidence[:, 0] += np.bincount(sure, minlength=256)
         self._by_confidence[:, 1] += np.bincount(sure[right], minlength=256)
         heapq.heappush(self._worst, _Rated(1.0 - float(right.mean()) if len(right) else 0.0, -index, found.mask))
@@ -51,14 +50,8 @@ class SegmentationRecord:
             heapq.heappop(self._worst)
 
     def iou(self) -> npt.NDArray[np.float64]:
-        """IoU [1 + classes] of all pictures together, the background first (Everingham et al. 2010, VOC).
-
-        True pixels found, of those true or found; NaN where a class is neither there nor found.
-        """
-        right = np.diag(self.confusion)
-        either = self.confusion.sum(0) + self.confusion.sum(1) - right
-        iou: npt.NDArray[np.float64] = np.divide(right, either, out=np.full(self._count, np.nan), where=either > 0)
-        return iou
+        """IoU [1 + classes] of all pictures together, see `pixel_iou`."""
+        return pixel_iou(self.confusion)
 
     def figures(self) -> SegmentationFigures:
         """All that is known of the pictures so far."""

@@ -42,8 +42,8 @@ class TrainParams(SamplingParams, AugmentParams):
     )
     boxes: bool = param(
         True,
-        "a segmenter that can (unet_yolo) learns boxes beside pixels; off takes a third from every step, and loses "
-        "little where `initial` is a detector",
+        "a segmenter that can (unet_yolo) learns boxes beside pixels; off, a step takes a third less: for runs that "
+        "start from a detector and keep its backbone (freeze 5), which unlearns what it knew without them otherwise",
     )
     width: int = param(256, "network input width in pixels, a multiple of 32", minimum=32, maximum=4096)
     height: int = param(192, "network input height in pixels, a multiple of 32", minimum=32, maximum=4096)

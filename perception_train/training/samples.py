@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from perception_common import durable
+from perception_common.images import jpeg
 from perception_infer.draw import draw_detections, draw_mask
 
 from ..data.augment import IGNORED
@@ -16,7 +17,7 @@ from ..data.loader import Batch
 
 NAME = "augmented.jpg"
 _MOST, _COLUMNS, _GAP_PX = 16, 4, 4
-_LONGEST_PX = 480
+_LONGEST_PX, _QUALITY = 480, 88
 
 
 def write_samples(run_directory: Path, batch: Batch, classes: Sequence[str]) -> Path:
@@ -43,8 +44,5 @@ def write_samples(run_directory: Path, batch: Batch, classes: Sequence[str]) -> 
         tiles.append(np.pad(drawn, ((0, _GAP_PX), (0, _GAP_PX), (0, 0)), constant_values=255))
     tiles += [np.full_like(tiles[0], 255)] * (-len(tiles) % _COLUMNS)
     sheet = np.vstack([np.hstack(tiles[start : start + _COLUMNS]) for start in range(0, len(tiles), _COLUMNS)])
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])
-    if not done:
-        raise RuntimeError("OpenCV could not encode the picture")
-    durable.write_bytes(run_directory / NAME, data.tobytes())
+    durable.write_bytes(run_directory / NAME, jpeg(sheet, _QUALITY))
     return run_directory / NAME

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from perception_infer.evaluation.live import Boxes, LiveEvaluation, ScoredFrame
+from perception_infer.evaluation.reports import Reports
 from perception_infer.evaluation.samples import SampleStore
 from perception_infer.evaluation.summary import summarise
 
@@ -181,3 +182,82 @@ def test_images_that_are_not_due_are_not_converted(tmp_path: Path) -> None:
 
     store.offer(START + PERIOD, fail)
     assert store.take(scored_frame(START + PERIOD), 1) is None
+
+
+def test_before_simulated_time_begins_nothing_is_known_of_an_arrival() -> None:
+    live = LiveEvaluation()
+    live.add_detections(START, 0, found())
+    play(live, 3, first=1)
+    result = summarise(live)
+    assert result["frames"]["outputs"] == 4
+    assert result["latency_ms"]["count"] == len(result["outputs"]["at_s"]) == 3
+    assert result["latency_ms"]["max"] == pytest.approx(50)
+    assert result["max_gap_ms"] == pytest.approx(100)
+
+
+def test_responses_are_told_by_a_clock_of_their_own() -> None:
+    live = LiveEvaluation(pending=2)
+    for index in range(4):
+        live.add_image(START + index * PERIOD, 5_000 + index)
+    for index in range(4):
+        stamp = START + index * PERIOD
+        # Two images were given up, and of one answer it is not known when it came.
+        live.add_detections(stamp, stamp, found(), received=0 if index == 2 else 2_005_003)
+    assert list(live.responses) == [2_000_000]
+    assert summarise(live)["response_ms"] == {"p50": 2.0, "p99": 2.0, "max": 2.0, "count": 1}
+
+
+def test_a_recording_that_begins_anew_is_no_step() -> None:
+    live = LiveEvaluation(pending=2)
+    play(live, 10)
+    play(live, 10)
+    assert summarise(live)["camera_hz"] == pytest.approx(10)
+
+
+COUNTERS = {
+    "frames_received": "100",
+    "frames_processed": "80",
+    "frames_unprocessed": "15",
+    "frames_without_model": "4",
+    "frames_invalid": "3",
+    "frames_stale": "2",
+    "frames_unwatched": "0",
+    "frames_failed": "0",
+    "frames_lost_in_transport": "7",
+}
+
+
+def test_what_a_node_dropped_and_what_was_lost_on_the_way() -> None:
+    reports = Reports()
+    reports.add("/infer_node", "loading", START, {"frames_received": "1"})
+    reports.add("/infer_node", "serving", START, COUNTERS)
+    reports.add("/other/infer_node", "serving", START, {"frames_received": "5"})
+    drops = reports.drops({"/infer_node", "/rosbag2_player"}, 1)
+    assert drops == {
+        "node": "/infer_node",
+        "received": 100,
+        "processed": 80,
+        "dropped_by_node": {
+            "replaced_by_newer": 11, "without_model": 4, "invalid": 3, "stale": 2, "unwatched": 0, "failed": 0
+        },
+        "images_lost_in_transport": 7,
+        "detections_lost_in_transport": 1,
+    }  # fmt: skip
+    assert drops["received"] == drops["processed"] + sum(drops["dropped_by_node"].values())
+
+
+@pytest.mark.parametrize("publishers", [set(), {"/nobody"}, {"/camera_driver"}, {"/infer_node", "/other/infer_node"}])
+def test_of_whom_nothing_is_known_nothing_is_told(publishers: set[str]) -> None:
+    reports = Reports()
+    for name in ("/infer_node", "/other/infer_node"):
+        reports.add(name, "serving", START, COUNTERS)
+    reports.add("/camera_driver", "streaming", START, {"rate": "30"})
+    assert set(reports.drops(publishers, -1).values()) == {None}
+
+
+def test_a_counter_that_a_node_does_not_know() -> None:
+    reports = Reports()
+    reports.add("/infer_node", "serving", START, COUNTERS | {"frames_lost_in_transport": "-1", "frames_stale": "many"})
+    drops = reports.drops({"/infer_node"}, 0)
+    assert drops["images_lost_in_transport"] is drops["dropped_by_node"]["stale"] is None
+    assert drops["detections_lost_in_transport"] == 0
