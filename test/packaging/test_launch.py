@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import json
 import os
 import runpy
 import subprocess
@@ -36,13 +38,24 @@ def needs_launch() -> None:
         pytest.skip("launch and launch_ros are not installed (they are not on PyPI)")
 
 
+def needs_package() -> None:
+    """Skip where ROS does not know our nodes."""
+    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+
+    try:
+        get_package_prefix("perception_suite")
+    except (PackageNotFoundError, OSError):
+        pytest.skip("perception_suite is not installed with colcon")
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_compiles(path: Path) -> None:
     compile(path.read_text(encoding="utf-8"), str(path), "exec")
 
 
 def test_there_are_some() -> None:
-    assert {path.name for path in FILES} >= {"sim.launch.py", "train.launch.py", "infer.launch.py"}
+    expected = {"sim.launch.py", "train.launch.py", "infer.launch.py", "replay.launch.py"}
+    assert {path.name for path in FILES} >= expected
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -60,12 +73,7 @@ def test_arguments_are_described_and_repeat_no_default_of_a_node(path: Path) -> 
 @pytest.mark.slow
 def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) -> None:
     needs_launch()
-    from ament_index_python.packages import PackageNotFoundError, get_package_prefix
-
-    try:
-        get_package_prefix("perception_suite")
-    except PackageNotFoundError:
-        pytest.skip("perception_suite is not installed with colcon")
+    needs_package()
     environment = {name: "" for name in os.environ if name.endswith("_DEFAULT_PROFILES_FILE")}
     parameters = f"infer_parameters:={{model_root: {tmp_path}, model: any}}"
     running = processes.start(
@@ -81,3 +89,40 @@ def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) ->
     processes.stop(running, patience=15)
     assert processes.log(running).count("process has finished cleanly") == 3
     assert subprocess.run(["ps", "-o", "pid=", "-s", str(running.pid)], capture_output=True, text=True).stdout == ""
+
+
+@pytest.mark.slow
+def test_a_recording_is_played_to_its_end(processes: Any, tmp_path: Path) -> None:
+    needs_launch()
+    needs_package()
+    if importlib.util.find_spec("ros2bag") is None:
+        pytest.skip("`ros2 bag` is not installed (it is not on PyPI)")
+    from bundles import scene, write_detector
+    from recorded import CAMERA, Film, write_bag
+
+    write_detector(tmp_path / "models")
+    boxes = [{"red": (20 + index, 20, 80 + index, 60)} for index in range(20)]
+    bag = write_bag(tmp_path / "bag", Film([scene((160, 120), rectangles) for rectangles in boxes], truth=boxes))
+    output = tmp_path / "live.json"
+    given = {"bag": bag, "image": CAMERA, "model_root": tmp_path / "models", "model": "rectangles", "output": output}
+    words = [f"{name}:={value}" for name, value in given.items()]
+    running = processes.start([sys.executable, "-c", RUNNER, LAUNCH / "replay.launch.py", *words], "launch")
+    assert running.wait(60) == 0
+    log = processes.log(running)
+    assert "has died" not in log
+    assert log.count("process has finished cleanly") == 3
+    content = json.loads(output.read_text())
+    assert content["drops"]["node"] == "/infer_node"
+    assert 1 <= content["frames"]["scored"] <= content["frames"]["outputs"] <= 20
+    # By the recording's clock: by this machine's they would be years.
+    assert content["latency_ms"]["max"] < 60_000
+
+
+def test_a_recording_that_cannot_be_played_starts_nothing(processes: Any) -> None:
+    needs_launch()
+    words = ["bag:=here", "image:=/image", "loop:=often"]
+    running = processes.start([sys.executable, "-c", RUNNER, LAUNCH / "replay.launch.py", *words], "launch")
+    assert running.wait(30) == 1
+    log = processes.log(running)
+    assert "launch argument 'loop' is 'often', and has to be true or false" in log
+    assert "process started" not in log

@@ -120,6 +120,9 @@ def test_scores_by_stamp_and_version(
     assert [(swap["from"], swap["to"]) for swap in result["swaps"]] == [(1, 2)]
     assert 20 < result["max_gap_around_swaps_ms"] < 500
     assert 15 < result["latency_ms"]["p50"] < 200
+    assert result["response_ms"]["count"] and 15 < result["response_ms"]["p50"] < 200
+    # The player is no node that tells what it dropped.
+    assert result["drops"]["node"] is None and result["drops"]["detections_lost_in_transport"] == 0
     assert result["diagnostics"]["/infer_node"]["values"] == {"frames_received": "40"}
     assert {sample["version"] for sample in result["samples"]} == {1, 2}
     for sample in result["samples"]:
