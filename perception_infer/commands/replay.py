@@ -20,12 +20,13 @@ from ..replay.comparison_table import table
 from ..replay.detections import DetectionScorer
 from ..replay.gate import Gate, Verdict, evaluate, parse_gate, require
 from ..replay.model_choice import Choice, choose_model
-from ..replay.pages import write_report
+from ..replay.pages import REPORT, write_report
 from ..replay.params import ReplayParams
+from ..replay.report.comparison import build_comparison
 from ..replay.run import Listener, Replayed, replay
 from ..running import say
 
-SUMMARY, COMPARISON = "replay.json", "comparison.json"
+SUMMARY, COMPARISON, PAGE = "replay.json", "comparison.json", "comparison.html"
 
 
 def replay_command(params: ReplayParams) -> dict[str, Any]:
@@ -60,8 +61,10 @@ def replay_command(params: ReplayParams) -> dict[str, Any]:
         return _judged(gate, [summary], {}, summary)
     comparison = compare([scored(replayed) for replayed in done], params.resamples)
     durable.write_text(output / COMPARISON, json.dumps(comparison, indent=2) + "\n")
+    pages = [f"{folder}/{REPORT}" if params.report else "" for folder in folders]
+    durable.write_text(output / PAGE, build_comparison(comparison, pages, bag.name))
     print(table(comparison))
-    say(f"comparison: {output / COMPARISON}")
+    say(f"comparison: {output / PAGE}")
     return _judged(gate, [replayed.summary for replayed in done], intervals_of(comparison), comparison)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from perception_common.errors import UserError
 from perception_infer.evaluation.metrics import DetectionMetrics, ImageMatches
 from perception_infer.replay.comparison import SCHEMA, Scored, compare, intervals_of
 from perception_infer.replay.comparison_table import table
+from perception_infer.replay.report.comparison import build_comparison
 
 THRESHOLD = 0.5
 
@@ -260,3 +262,14 @@ def test_the_table_of_many_models_and_classes_fits() -> None:
     assert max(len(line) for line in text.splitlines()) <= 120
     assert "\n10 more classes, which differ less, are not shown" in text
     assert all(f"{letter} − A" in text for letter in "BCDEFGHI")
+
+
+def test_the_page_of_several_models_links_their_reports_and_lets_no_markup_in() -> None:
+    hostile = "<script>alert(1)</script>"
+    replays = [detector(found(share), title) for share, title in ((0.9, "a:1"), (0.5, hostile), (0.8, "c:3"))]
+    page = build_comparison(compare(replays, resamples=30), ["0-a/report.html", "", "2-c d/report.html"], hostile)
+    assert hostile not in page
+    assert "&lt;script&gt;" in page
+    assert 'href="2-c%20d/report.html"' in page
+    assert re.search(r'href="0-a/report.html#frame=\d+"', page)
+    assert page.count("<h2>") == 3, "two pairs, and all figures"

@@ -370,6 +370,11 @@ def test_models_are_compared_on_the_same_frames(
     assert rows["map"]["difference"] == pytest.approx(0)
     assert rows["recall"]["difference"] == -1.0
     assert "rectangles v2" in capsys.readouterr().out
+    page = (tmp_path / "comparison.html").read_text()
+    assert "B against A" in page
+    assert '<tr class="worse"><th scope="row">recall</th><td>1.0000</td><td>0.0000</td><td>-1.0000</td>' in page
+    # There are no reports to link.
+    assert "<a " not in page
 
 
 def test_the_answers_are_those_of_the_predictor(repository: Path, tmp_path: Path) -> None:
