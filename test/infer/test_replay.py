@@ -1,4 +1,4 @@
-"""`perception-infer replay`: the same answers as on pictures, the same bytes twice, true figures, and odd recordings."""
+"""`perception-infer replay`: answers as on pictures, the same bytes twice, true figures, and odd recordings."""
 
 from __future__ import annotations
 
