@@ -17,6 +17,8 @@ from perception_common.params import build, param
 from .adaptation.params import AdaptParams
 from .data.importing.params import ImportParams
 from .finetuning.params import FinetuneParams
+from .gap.params import GapParams
+from .harvest.params import HarvestParams
 from .training.config import TrainParams
 
 if TYPE_CHECKING:
@@ -225,12 +227,35 @@ def import_(params: ImportParams) -> Result:
     """Make one dataset of others in their own formats."""
     from .data.importing.command import import_datasets
 
+    _leave_nothing_half_written()
+    return import_datasets(params)
+
+
+def harvest(params: HarvestParams) -> Result:
+    """Pick the frames of recordings that are most worth labelling, as a dataset to correct."""
+    params.require_usable()
+    from .harvest.command import harvest as run_harvest
+
+    _leave_nothing_half_written()
+    return run_harvest(params)
+
+
+def gap(params: GapParams) -> Result:
+    """Tell where real pictures differ from synthetic ones, for a model and in themselves."""
+    params.require_usable()
+    from .gap.command import gap as run_gap
+
+    _leave_nothing_half_written()
+    return run_gap(params)
+
+
+def _leave_nothing_half_written() -> None:
+    """End on SIGTERM as on Ctrl-C: what is not complete is removed."""
+
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    # What asks us to end must find nothing half-written either.
     signal.signal(signal.SIGTERM, interrupt)
-    return import_datasets(params)
 
 
 COMMANDS = (
@@ -240,6 +265,8 @@ COMMANDS = (
     Command("evaluate", "Score a bundle on a dataset: COCO metrics, or IoU of a segmenter.", EvaluateParams, evaluate),
     Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),
     Command("import", "Make a dataset of others in their own formats.", ImportParams, import_),
+    Command("gap", "Tell where real pictures differ from synthetic ones, and what to change.", GapParams, gap),
+    Command("harvest", "Pick the frames of recordings that are most worth labelling.", HarvestParams, harvest),
 )
 
 

@@ -16,6 +16,7 @@ from perception_infer.commands.build_engine import BuildEngineParams
 from perception_infer.commands.doctor import DoctorParams
 from perception_infer.commands.run import RunParams
 from perception_infer.commands.verify import VerifyParams
+from perception_infer.replay.params import ReplayParams
 from perception_infer.ros.evaluate_node import EvaluateParams as EvaluateNodeParams
 from perception_infer.ros.infer_params import InferParams
 from perception_sim.params import AddObjectParams, GenerateParams, MergeParams, SimCameraParams, ViewParams
@@ -25,6 +26,8 @@ from perception_train.cli import EvaluateParams, ExportParams
 from perception_train.data.importing.params import ImportParams
 from perception_train.demo.settings import DemoParams
 from perception_train.finetuning.params import FinetuneParams
+from perception_train.gap.params import GapParams
+from perception_train.harvest.params import HarvestParams
 from perception_train.ros.params import TrainNodeParams
 from perception_train.training.config import TrainParams
 
@@ -38,6 +41,7 @@ NODES: dict[str, type] = {
 COMMANDS: dict[str, type] = {
     "demo": DemoParams,
     "perception-infer-doctor": DoctorParams,
+    "perception-infer-replay": ReplayParams,
     "perception-infer-run": RunParams,
     "perception-infer-bench": BenchParams,
     "perception-infer-build-engine": BuildEngineParams,
@@ -50,6 +54,8 @@ COMMANDS: dict[str, type] = {
     "perception-train-evaluate": EvaluateParams,
     "perception-train-export": ExportParams,
     "perception-train-finetune": FinetuneParams,
+    "perception-train-harvest": HarvestParams,
+    "perception-train-gap": GapParams,
     "perception-train-import": ImportParams,
     "perception-train-run": TrainParams,
 }

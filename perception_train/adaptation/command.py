@@ -9,21 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 import torch
 from rich.console import Console
 from rich.progress import Progress
-from safetensors import SafetensorError
 
 from perception_common.errors import UserError
 from perception_infer.contract.geometry import Letterbox, Pixels
-from perception_infer.contract.manifest import WEIGHTS_NAME, Manifest
+from perception_infer.contract.manifest import Manifest
 from perception_infer.models import Bundle, ModelRepository
 from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
-from ..models import build_model
 from ..models.network import Detector
+from ..models.restore import restore
 from .bags import from_bag
 from .candidate import Adaptation, AdaptedCandidate
 from .objects import Found, keep_counts
@@ -110,17 +108,9 @@ def load_model(bundle: Bundle) -> Detector:
     manifest = bundle.manifest
     if manifest.task != "detection":
         raise UserError(f"{bundle.title} is a {manifest.task} model", where=bundle.directory, fix="adapt a detector")
-    model = build_model(manifest.architecture, len(manifest.classes))
-    try:
-        model.load_state_dict(safetensors.torch.load(bundle.read(WEIGHTS_NAME)))
-    except (RuntimeError, SafetensorError) as error:
-        raise UserError(
-            f"the weights are not those of a {manifest.architecture}: {str(error).splitlines()[0]}",
-            where=bundle.directory / WEIGHTS_NAME,
-            fix="export the model again with this version of the suite",
-        ) from error
+    model = restore(bundle)
     assert isinstance(model, Detector)
-    return model.eval()
+    return model
 
 
 def _self_trained(

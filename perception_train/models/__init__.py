@@ -89,6 +89,11 @@ def build_model(architecture: str, classes: int) -> Network:
     Raises:
         UserError: no architecture has this name.
     """
-    if architecture not in BUILDERS:
-        raise UserError(f"unknown architecture '{architecture}'", fix=did_you_mean(architecture, BUILDERS))
+    require_architecture(architecture)
     return BUILDERS[architecture](classes)
+
+
+def require_architecture(name: str) -> None:
+    """Refuse a name that no architecture has."""
+    if name not in BUILDERS:
+        raise UserError(f"unknown architecture '{name}'", fix=did_you_mean(name, BUILDERS))

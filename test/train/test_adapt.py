@@ -16,6 +16,7 @@ from bundles import write_detector, write_segmenter
 from perception_common.errors import UserError
 from perception_infer.models import Bundle, ModelRepository, open_bundle
 from perception_infer.predictor import Predictor
+from perception_infer.recordings.bag import Recording
 from perception_train import cli
 from perception_train.adaptation.bags import from_bag
 from perception_train.adaptation.command import adapt, load_model
@@ -246,9 +247,10 @@ def test_mistakes_are_told_in_one_line(
     assert "no model" in refused(capsys, "--model-root", empty, "--images", shapes / "val")
     assert "cannot be 1.5" in refused(capsys, *good, "--images", shapes / "val", "--blend", 1.5)
     assert "does not exist" in refused(capsys, *good, "--bag", tmp_path / "nothing")
-    assert "cannot read the bag" in refused(capsys, *good, "--bag", empty)
-    assert "/packed, /raw" in refused(capsys, *good, "--bag", bag)
-    assert "no image topic '/text'" in refused(capsys, *good, "--bag", bag, "--topic", "/text")
+    assert "holds no recording" in refused(capsys, *good, "--bag", empty)
+    assert "/packed (12), /raw (12)" in refused(capsys, *good, "--bag", bag)
+    assert "no topic '/pack'" in refused(capsys, *good, "--bag", bag, "--topic", "/pack")
+    assert "the topic /text has std_msgs/msg/String" in refused(capsys, *good, "--bag", bag, "--topic", "/text")
     assert ModelRepository(repository).versions("shapes") == [1]
 
 
@@ -256,6 +258,24 @@ def test_a_bag_with_a_frame_that_cannot_be_used(bag: Path, tmp_path: Path, monke
     monkeypatch.setattr(cv2, "imdecode", lambda *_: None)
     with pytest.raises(UserError, match="not an image that can be decoded"):
         from_bag(bag, "/packed", 3, tmp_path)
+
+
+def test_a_bag_that_breaks_off_gives_what_is_whole(
+    bag: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Recording.messages
+
+    def broken(self: Recording, topics: Any) -> Any:
+        for index, message in enumerate(whole(self, topics)):
+            if index == 7:
+                self.warnings.append("it breaks off")
+                return
+            yield message
+
+    monkeypatch.setattr(Recording, "messages", broken)
+    taken = from_bag(bag, "/packed", 4, tmp_path)
+    assert [picture.name for picture in taken] == ["/packed@0", "/packed@4000000000"]
+    assert "it breaks off" in capsys.readouterr().err
 
 
 def test_thresholds_keep_the_number_of_objects() -> None:
@@ -287,7 +307,7 @@ def test_other_models_are_refused(tmp_path: Path) -> None:
 
 def test_weights_of_another_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = open_bundle(write_detector(tmp_path))
-    monkeypatch.setattr("perception_train.adaptation.command.build_model", lambda *_: torch.nn.Conv2d(3, 4, 1))
+    monkeypatch.setattr("perception_train.models.restore.build_model", lambda *_: torch.nn.Conv2d(3, 4, 1))
     with pytest.raises(UserError, match="the weights are not those of a rectangles") as caught:
         load_model(bundle)
     assert "\n" not in str(caught.value)

@@ -1,0 +1,1 @@
+"""How far real pictures are from synthetic ones for a model: in what it finds, what they show and how they look."""

@@ -1,0 +1,1 @@
+"""From recordings to the frames that are most worth labelling, with what the model finds in them as a start."""
