@@ -20,7 +20,7 @@ demo: setup ## the whole loop, live: DEMO=full (11 minutes on 2 cores) or DEMO=q
 	@$(VENV) -m perception_train.demo --preset $(DEMO)
 
 test: lint ## lint, then every test, two files at a time (JOBS=4: four); ARGS='-k name' passes on to pytest
-	@$(VENV) -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	@$(VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: setup ## ruff, then mypy in strict mode on what runs on the robot
 	@$(VENV) -m ruff check .

@@ -42,9 +42,10 @@ def kill_again_and_again(told: Mapping[str, Any], kills: int, seed: int, longest
         AssertionError: a checkpoint or bundle does not open, or a run went on from an earlier step than it had to.
     """
     rng, deaths = random.Random(seed), Deaths()
-    # The server has torch in memory: a run starts in the time of a fork. It never computes itself.
+    # The server has torch in memory, and what every optimizer imports: a run starts in the time of a fork. It never
+    # computes itself.
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([Trainer.__module__])
+    context.set_forkserver_preload([Trainer.__module__, "torch._dynamo"])
     run, models = Path(told["run_directory"]), Path(told["model_root"])
     while deaths.kills < kills:
         ours, theirs = context.Pipe(duplex=False)

@@ -18,6 +18,25 @@ from perception_common.ros import dds
 
 # Seconds between SIGINT, SIGTERM and SIGKILL.
 PATIENCE = 5.0
+# Compiled modules, where the environment forbids Python to write them beside their sources.
+BYTECODE = Path(__file__).resolve().parents[1] / ".cache" / "bytecode"
+# The files that take longest: first, so that with several workers none of them is what all others wait for at the end.
+LONGEST = (
+    "ros/test_train_node.py",
+    "train/test_group.py",
+    "train/test_cli.py",
+    "train/test_kills.py",
+    "train/test_normalization.py",
+    "train/test_architectures.py",
+    "train/test_report.py",
+    "train/test_finetuning.py",
+    "train/test_gap.py",
+    "sim/test_ray.py",
+    "sim/test_generate.py",
+    "ros/test_infer_node.py",
+    "train/test_selftraining.py",
+    "train/test_harvest.py",
+)
 
 
 def free_domain() -> int:
@@ -30,8 +49,17 @@ def free_domain() -> int:
     raise pytest.UsageError("every ROS domain from 1 to 101 is in use on this machine")
 
 
+def keep_bytecode() -> None:
+    """Let every process of the session load compiled modules; or each would compile torch anew, for ten seconds."""
+    if sys.dont_write_bytecode:
+        sys.dont_write_bytecode = False
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
+
+
 def pytest_configure() -> None:
     """Before anything imports rclpy: talk to this session's processes only, and to none on other machines."""
+    keep_bytecode()
     os.environ["ROS_DOMAIN_ID"] = str(free_domain())
     if os.environ.get("ROS_DISTRO") == "humble":
         os.environ["ROS_LOCALHOST_ONLY"] = "1"
@@ -149,6 +177,12 @@ def processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
 def module_processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Processes]:
     """Programs that the tests of a module share; all are ended after it."""
     yield from _started(tmp_path_factory, request.node)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first (xdist keeps the order with --no-loadscope-reorder)."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.hookimpl(hookwrapper=True)

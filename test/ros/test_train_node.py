@@ -104,9 +104,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listener: Listener, folder: Path) -> None:
-    node = processes.node(
-        "perception_train.ros.train_node", namespace=NAMESPACE, **settings(folder, steps=240, autostart=True)
-    )
+    told = settings(folder, steps=180, report=False)
+    node = processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **told, autostart=True)
     listener.until(lambda: listener.losses, "the first loss")
 
     assert listener.transition(Transition.TRANSITION_DEACTIVATE)
@@ -148,7 +147,7 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
 
     # Started again, the run is finished already; its last version is announced anew for those who join now.
     heard = len(listener.checkpoints)
-    processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **settings(folder, steps=240))
+    processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **told)
     listener.until(lambda: len(listener.checkpoints) > heard, "the announcement of the restarted node")
     assert listener.checkpoints[-1].database_version == 3
 
@@ -189,7 +188,7 @@ def test_sigint_ends_node_and_training_with_a_checkpoint(processes: Any, listene
 def test_training_that_dies_is_told_and_goes_on_from_its_checkpoint(
     processes: Any, listener: Listener, folder: Path
 ) -> None:
-    told = settings(folder, steps=120, exports=1, checkpoint_seconds=1.0, autostart=True)
+    told = settings(folder, steps=120, exports=1, validations=1, checkpoint_seconds=1.0, autostart=True)
     node = processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **told)
     listener.until(lambda: int(listener.values.get("step", 0)) > 5, "some steps")
     os.kill(int(listener.values["training_pid"]), signal.SIGKILL)

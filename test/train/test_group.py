@@ -94,8 +94,9 @@ def mean_losses(run: Path) -> float:
 def test_torchrun_learns_as_one_process_does_and_survives_a_killed_rank(shapes: Path, tmp_path: Path) -> None:
     def told(folder: Path) -> dict[str, Any]:
         return small_run(
-            shapes, folder, steps=_STEPS, batch=8, warmup_steps=8, learning_rate=1e-3, checkpoint_seconds=1.0
-        )
+            shapes, folder, steps=_STEPS, batch=8, warmup_steps=8, learning_rate=1e-3, checkpoint_seconds=1.0,
+            validations=1, report=False,
+        )  # fmt: skip
 
     Trainer(TrainParams(**told(tmp_path / "one")), lambda event: None).fit()
     config = tmp_path / "two.yaml"
