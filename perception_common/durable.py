@@ -21,7 +21,7 @@ TEMPORARY_PREFIX = ".partial-"
 
 def write_bytes(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path`` atomically and durably (mode 0644 less the umask)."""
-    with _told(path):
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         try:
@@ -51,14 +51,14 @@ def new_file(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the directory cannot be written.
     """
-    with _told(path):
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path.parent)
         os.close(descriptor)
     work = Path(name)
     try:
         yield work
-        with _told(path):
+        with told(path):
             _sync_file(work)
             os.chmod(work, 0o666 & ~_umask())
             os.replace(work, path)
@@ -77,12 +77,12 @@ def new_directory(path: Path) -> Iterator[Path]:
     Raises:
         UserError: ``path`` exists already, or its parent cannot be written.
     """
-    with _told(path):
+    with told(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         work = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=path.parent))
     try:
         yield work
-        with _told(path):
+        with told(path):
             os.chmod(work, 0o777 & ~_umask())
             for file in sorted(work.rglob("*")):
                 sync_directory(file) if file.is_dir() else _sync_file(file)
@@ -113,7 +113,7 @@ def sync_directory(path: Path) -> None:
 
 def ensure_writable(path: Path) -> None:
     """Make ``path`` a directory that can be written, or raise a `UserError` that says why not."""
-    with _told(path):
+    with told(path):
         path.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, dir=path)
         os.close(descriptor)
@@ -139,7 +139,8 @@ def _umask() -> int:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def told(path: Path) -> Iterator[None]:
+    """What the system refuses becomes a `UserError` that names ``path``."""
     try:
         yield
     except OSError as error:

@@ -32,6 +32,19 @@ class Bundle:
         """``file:///…/manifest.json``: how checkpoints are announced."""
         return (self.directory / MANIFEST_NAME).as_uri()
 
+    def facts(self) -> dict[str, Any]:
+        """What it is, for reports: name, version, title, task, architecture, classes, and the manifest's SHA-256."""
+        manifest = self.manifest
+        return {
+            "name": manifest.name,
+            "version": manifest.version,
+            "title": self.title,
+            "task": manifest.task,
+            "architecture": manifest.architecture,
+            "classes": list(manifest.classes),
+            "sha256": durable.sha256(self.directory / MANIFEST_NAME),
+        }
+
     @property
     def title(self) -> str:
         """``name v3``, for people."""

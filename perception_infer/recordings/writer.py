@@ -100,7 +100,7 @@ class ResultBag:
 
     def _write(self, connection: Any, time: int, message: Any) -> None:
         data = self._store.serialize_cdr(message, connection.msgtype)
-        with _told(self._path):
+        with durable.told(self._path):
             self._writer.write(connection, time, data)
 
 
@@ -134,17 +134,17 @@ def result_bag(
         # By chunks, inside of the file: every reader of MCAP knows it, and masks shrink to a hundredth.
         writer.set_compression(CompressionMode.STORAGE, CompressionFormat.ZSTD)
         try:
-            with _told(path):
+            with durable.told(path):
                 writer.open()
                 bag = ResultBag(path, writer, topic, bundle, thresholds, overlay)
             yield bag
-            with _told(path):
+            with durable.told(path):
                 writer.close()
         except BaseException:
             with suppress(Exception):
                 writer.abort()
             raise
-        with _told(path):
+        with durable.told(path):
             for file in sorted(folder.iterdir()):
                 file.rename(work / file.name)
             folder.rmdir()
@@ -173,15 +173,3 @@ def _qos(depth: int, latched: bool) -> Any:
         liveliness_lease_duration=never,
         avoid_ros_namespace_conventions=False,
     )
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"the results cannot be written: {error.strerror or error}",
-            where=path,
-            fix="choose a directory that is writable and has room",
-        ) from error

@@ -13,9 +13,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from perception_common import __version__, durable
+from perception_common import __version__
 
-from ..contract.manifest import MANIFEST_NAME
 from ..evaluation.summary import percentiles
 from ..predictor import Predictor
 from ..recordings.bag import Recording, Topic
@@ -96,19 +95,8 @@ def summarise(ran: Ran, scorer: DetectionScorer | SegmentationScorer) -> dict[st
 
 def _model(ran: Ran) -> dict[str, Any]:
     bundle = ran.predictors[0].bundle
-    manifest = bundle.manifest
-    return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "title": bundle.title,
-        "task": manifest.task,
-        "architecture": manifest.architecture,
-        "classes": list(manifest.classes),
-        "thresholds": ran.thresholds,
-        "directory": str(bundle.directory),
-        "sha256": durable.sha256(Path(bundle.directory) / MANIFEST_NAME),
-        "created": manifest.created,
-    }
+    own = {"thresholds": ran.thresholds, "directory": str(bundle.directory), "created": bundle.manifest.created}
+    return bundle.facts() | own
 
 
 def _running(ran: Ran) -> dict[str, Any]:

@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from perception_common import __version__, durable
-from perception_infer.contract.manifest import MANIFEST_NAME
+from perception_common import __version__
 from perception_infer.predictor import Predictor
 from perception_sim.view.statistics import summary
 
@@ -118,17 +117,9 @@ def _advice(advice: Advice) -> dict[str, Any]:
 
 
 def _model(predictor: Predictor) -> dict[str, Any]:
-    bundle, manifest = predictor.bundle, predictor.bundle.manifest
-    return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "title": bundle.title,
-        "task": manifest.task,
-        "architecture": manifest.architecture,
-        "classes": list(manifest.classes),
-        "thresholds": list(manifest.thresholds),
+    return predictor.bundle.facts() | {
+        "thresholds": list(predictor.bundle.manifest.thresholds),
         "network": list(predictor.network),
-        "sha256": durable.sha256(bundle.directory / MANIFEST_NAME),
         "backend": predictor.backend.name,
         "precision": predictor.backend.precision,
     }

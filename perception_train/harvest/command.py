@@ -13,7 +13,6 @@ import numpy as np
 
 from perception_common import __version__, durable
 from perception_common.errors import UserError
-from perception_infer.contract.manifest import MANIFEST_NAME
 from perception_infer.loading import load_proven
 from perception_infer.models import Bundle
 from perception_infer.predictor import Predictor
@@ -151,15 +150,7 @@ def _parameters(params: HarvestParams) -> dict[str, Any]:
 
 
 def _described(predictor: Predictor) -> dict[str, Any]:
-    bundle, manifest = predictor.bundle, predictor.bundle.manifest
-    return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "title": bundle.title,
-        "task": manifest.task,
-        "architecture": manifest.architecture,
-        "classes": list(manifest.classes),
-        "sha256": durable.sha256(bundle.directory / MANIFEST_NAME),
+    return predictor.bundle.facts() | {
         "backend": predictor.backend.name,
         "precision": predictor.backend.precision,
     }
