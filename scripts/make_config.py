@@ -1,4 +1,4 @@
-"""Write config/*.yaml from the parameter declarations in the code (`make config`).
+"""Write config/*.yaml, and replay.schema.json, from the declarations in the code (`make config`).
 
 One file per node (a ROS parameter file) and per command (for `--config`), and one for presets: every parameter with
 its default, its type, its limits and what it does. Edit copies, not these files.
@@ -7,6 +7,7 @@ its default, its type, its limits and what it does. Edit copies, not these files
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from perception_infer.commands.doctor import DoctorParams
 from perception_infer.commands.run import RunParams
 from perception_infer.commands.verify import VerifyParams
 from perception_infer.replay.params import ReplayParams
+from perception_infer.replay.schema import json_schema
 from perception_infer.ros.evaluate_node import EvaluateParams as EvaluateNodeParams
 from perception_infer.ros.infer_params import InferParams
 from perception_sim.params import AddObjectParams, GenerateParams, MergeParams, SimCameraParams, ViewParams
@@ -65,6 +67,7 @@ def contents() -> dict[Path, str]:
     """What each file has to hold."""
     files = {CONFIG / f"{node}.yaml": reference_yaml(params, node) for node, params in NODES.items()}
     files[CONFIG / "preset.yaml"] = reference_preset()
+    files[CONFIG / "replay.schema.json"] = json.dumps(json_schema(), indent=2) + "\n"
     return files | {CONFIG / f"{command}.yaml": reference_yaml(params) for command, params in COMMANDS.items()}
 
 

@@ -18,6 +18,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from perception_infer.cli import main
 from perception_infer.predictor import Predictor
 from perception_infer.recordings.types import IMAGE, ros2_types
+from perception_infer.replay.schema import check
 
 Box = tuple[float, float, float, float]
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -56,7 +57,11 @@ def replay(
         told += ["--model", model]
     assert main([str(part) for part in told]) == status
     path = output / "replay.json"
-    return json.loads(path.read_text()) if path.exists() else {}
+    if not path.exists():
+        return {}
+    summary: dict[str, Any] = json.loads(path.read_text())
+    check(summary)
+    return summary
 
 
 def lines(output: Path) -> list[dict[str, Any]]:

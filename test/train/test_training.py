@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,9 +33,30 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_a_run_leaves_curves_bundles_and_a_summary(shapes: Path, tmp_path: Path) -> None:
-    events: list[dict[str, Any]] = []
-    summary = Trainer(params(shapes, tmp_path / "run"), events.append).fit()
+@pytest.fixture(scope="module")
+def whole(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
+    """The folder of a run of 60 steps, its summary, and what it said; to look at, not to change."""
+    folder, events = tmp_path_factory.mktemp("whole"), list[dict[str, Any]]()
+    return folder, Trainer(params(shapes, folder / "run"), events.append).fit(), events
+
+
+@pytest.fixture(scope="module")
+def ended(shapes: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The folder of a run of 40 steps, and its summary; see `finished`."""
+    folder = tmp_path_factory.mktemp("ended")
+    chosen = params(shapes, folder / "run", steps=40, validations=1)
+    return folder, Trainer(chosen, lambda event: None).fit()
+
+
+@pytest.fixture
+def finished(ended: tuple[Path, dict[str, Any]], tmp_path: Path) -> dict[str, Any]:
+    """A run of 40 steps that has ended in ``run``, with its bundle in ``models``; its summary."""
+    shutil.copytree(ended[0], tmp_path, dirs_exist_ok=True)
+    return ended[1]
+
+
+def test_a_run_leaves_curves_bundles_and_a_summary(whole: tuple[Path, dict[str, Any], list[dict[str, Any]]]) -> None:
+    folder, summary, events = whole
     kinds = [event["event"] for event in events]
     assert kinds[0] == "start"
     picture = cv2.imread(events[0]["samples"])
@@ -47,10 +69,10 @@ def test_a_run_leaves_curves_bundles_and_a_summary(shapes: Path, tmp_path: Path)
     json.dumps(events)
     assert summary["state"] == "done"
     assert summary["versions"] == [1]
-    assert json.loads((tmp_path / "run" / "summary.json").read_text())["val_map50"] == summary["val_map50"]
-    assert (tmp_path / "models" / "shapes" / "1" / "manifest.json").is_file()
-    assert [row["step"] for row in rows(tmp_path / "run" / "validation.csv")] == ["30", "60"]
-    assert rows(tmp_path / "run" / "train.csv")[-1]["step"] == "60"
+    assert json.loads((folder / "run" / "summary.json").read_text())["val_map50"] == summary["val_map50"]
+    assert (folder / "models" / "shapes" / "1" / "manifest.json").is_file()
+    assert [row["step"] for row in rows(folder / "run" / "validation.csv")] == ["30", "60"]
+    assert rows(folder / "run" / "train.csv")[-1]["step"] == "60"
 
 
 def test_answers_that_are_no_numbers_are_refused_and_training_goes_on(
@@ -66,9 +88,9 @@ def test_answers_that_are_no_numbers_are_refused_and_training_goes_on(
     assert [event["message"] for event in events if event["event"] == "refused"] == ["not finite"] * 2
 
 
-def test_resume_equals_an_uninterrupted_run(shapes: Path, tmp_path: Path) -> None:
-    Trainer(params(shapes, tmp_path / "whole"), lambda event: None).fit()
-
+def test_resume_equals_an_uninterrupted_run(
+    whole: tuple[Path, dict[str, Any], list[dict[str, Any]]], shapes: Path, tmp_path: Path
+) -> None:
     stopped: list[Trainer] = []
 
     def stop_at_validation(event: dict[str, Any]) -> None:
@@ -83,20 +105,20 @@ def test_resume_equals_an_uninterrupted_run(shapes: Path, tmp_path: Path) -> Non
     assert events[0]["step"] == 30
     assert summary["steps"] == 60
 
-    whole, parts = (checkpoint.load(tmp_path / name) for name in ("whole", "parts"))
-    assert whole is not None
+    runs = (whole[0] / "run", tmp_path / "parts")
+    once, parts = (checkpoint.load(run) for run in runs)
+    assert once is not None
     assert parts is not None
     for part in ("model", "average"):
-        assert all(torch.equal(whole[part][name], parts[part][name]) for name in whole[part])
-    ours, theirs = (rows(tmp_path / name / "validation.csv") for name in ("whole", "parts"))
+        assert all(torch.equal(once[part][name], parts[part][name]) for name in once[part])
+    ours, theirs = (rows(run / "validation.csv") for run in runs)
     assert [(row["step"], row["map"]) for row in ours] == [(row["step"], row["map"]) for row in theirs]
 
 
-def test_a_finished_run_is_not_trained_again(shapes: Path, tmp_path: Path) -> None:
+def test_a_finished_run_is_not_trained_again(finished: dict[str, Any], shapes: Path, tmp_path: Path) -> None:
     chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
-    first = Trainer(chosen, lambda event: None).fit()
     again = Trainer(chosen, lambda event: None).fit()
-    assert again == first
+    assert again == finished
     events: list[dict[str, Any]] = []
     Trainer(chosen, events.append).fit()
     before = next(event for event in events if event["event"] == "exported_before")
@@ -104,16 +126,16 @@ def test_a_finished_run_is_not_trained_again(shapes: Path, tmp_path: Path) -> No
     assert before["uri"] == (tmp_path / "models" / "shapes" / "1" / "manifest.json").as_uri()
 
 
+@pytest.mark.usefixtures("finished")
 def test_a_finished_run_goes_on_with_a_larger_budget(shapes: Path, tmp_path: Path) -> None:
-    Trainer(params(shapes, tmp_path / "run", steps=40, validations=1), lambda event: None).fit()
     more = Trainer(params(shapes, tmp_path / "run", steps=60, validations=2, exports=2), lambda event: None).fit()
     assert more["steps"] == 60
     assert more["versions"] == [1, 2]
 
 
+@pytest.mark.usefixtures("finished")
 def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
     chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
-    Trainer(chosen, lambda event: None).fit()
     version, result = Trainer(chosen, lambda event: None).export_checkpoint()
     assert version == 2
     assert result.images == 12
@@ -233,15 +255,15 @@ def diverging(monkeypatch: pytest.MonkeyPatch, wrong: Callable[[int], bool]) -> 
 def test_a_loss_that_is_not_finite_sends_the_run_back_more_slowly(
     shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    diverging(monkeypatch, lambda call: call == 40)
+    diverging(monkeypatch, lambda call: call == 16)
     events: list[dict[str, Any]] = []
-    summary = Trainer(params(shapes, tmp_path / "run", precision="fp32"), events.append).fit()
+    summary = Trainer(params(shapes, tmp_path / "run", precision="fp32", steps=24), events.append).fit()
     (recovered,) = [event for event in events if event["event"] == "recovered"]
     # The checkpoint before is that of the export at the first validation, or the beginning.
-    assert recovered["step"] in (0, 30)
-    assert "became inf at step 39" in recovered["message"]
+    assert recovered["step"] in (0, 12)
+    assert "became inf at step 15" in recovered["message"]
     assert summary["state"] == "done"
-    assert summary["steps"] == 60
+    assert summary["steps"] == 24
     steps = [int(row["step"]) for row in rows(tmp_path / "run" / "train.csv")]
     assert steps == sorted(set(steps))
     state = checkpoint.load(tmp_path / "run")
@@ -296,12 +318,12 @@ def test_accumulation_takes_the_batches_one_after_the_other(shapes: Path, tmp_pa
 def test_patience_ends_a_run_and_its_last_model_is_exported(shapes: Path, tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     # Nothing is learnt at such a rate: the first validation stays the best.
-    chosen = params(shapes, tmp_path / "run", learning_rate=1e-7, validations=6, exports=1, patience=2)
+    chosen = params(shapes, tmp_path / "run", steps=24, learning_rate=1e-7, validations=6, exports=1, patience=2)
     trainer = Trainer(chosen, events.append)
     summary = trainer.fit()
     validations = [event for event in events if event["event"] == "validation"]
     assert len(validations) == 3
     assert summary["state"] == "done"
-    assert summary["steps"] == 30
+    assert summary["steps"] == 12
     # A finished run is not begun again.
-    assert Trainer(chosen, lambda event: None).fit()["steps"] == 30
+    assert Trainer(chosen, lambda event: None).fit()["steps"] == 12
