@@ -18,7 +18,8 @@ from typing import Any, NamedTuple
 from perception_common.errors import UserError, did_you_mean
 
 from .damaged import open_damaged_mcap
-from .types import full_name, ros2_types, rosbags
+from .decoding import decoder
+from .types import full_name, rosbags
 
 STORAGE = (".db3", ".mcap")
 _METADATA = "metadata.yaml"
@@ -236,7 +237,7 @@ class Recording:
     def _decoder(self, reader: Any, connection: Any) -> Callable[[bytes], Any]:
         key = id(reader) ^ connection.id
         if key not in self._decoders:
-            self._decoders[key] = _decoder(reader, connection)
+            self._decoders[key] = decoder(reader, connection)
         return self._decoders[key]
 
     def _unreadable(self, error: Exception) -> UserError:
@@ -284,35 +285,6 @@ def _listed(metadata: Path) -> list[str]:
         return [str(name) for name in content["rosbag2_bagfile_information"]["relative_file_paths"]]
     except (OSError, UnicodeDecodeError, yaml.YAMLError, KeyError, TypeError):
         return []
-
-
-def _decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
-    kind = full_name(connection.msgtype)
-    if type(reader).__module__.startswith("rosbags.rosbag1"):
-        from rosbags.typesys import Stores, get_typestore
-
-        ros1 = get_typestore(Stores.ROS1_NOETIC)
-        return lambda data: ros1.deserialize_ros1(data, kind)
-    store = _own_types(connection, kind) or ros2_types()
-    return lambda data: store.deserialize_cdr(data, kind)
-
-
-def _own_types(connection: Any, kind: str) -> Any:
-    """The types as the recording defines them, where that is in another way than we know them; else None."""
-    from rosbags.interfaces import MessageDefinitionFormat
-    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
-
-    if connection.msgdef.format != MessageDefinitionFormat.MSG:
-        return None
-    known = ros2_types()
-    own = get_typestore(Stores.EMPTY)
-    try:
-        own.register(get_types_from_msg(connection.msgdef.data, kind))
-        if kind in known.fielddefs and own.hash_rihs01(kind) == known.hash_rihs01(kind):
-            return None
-    except Exception:  # a definition that cannot be parsed says nothing
-        return None
-    return own
 
 
 def _file(path: Path) -> File:

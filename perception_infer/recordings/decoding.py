@@ -1,0 +1,38 @@
+"""From the bytes of a recorded message to its fields, in the way in which the recording defines them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from .types import full_name, ros2_types
+
+
+def decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
+    """What makes messages of a connection's bytes; ``reader`` and ``connection`` are rosbags'."""
+    kind = full_name(connection.msgtype)
+    if type(reader).__module__.startswith("rosbags.rosbag1"):
+        from rosbags.typesys import Stores, get_typestore
+
+        ros1 = get_typestore(Stores.ROS1_NOETIC)
+        return lambda data: ros1.deserialize_ros1(data, kind)
+    store = _own_types(connection, kind) or ros2_types()
+    return lambda data: store.deserialize_cdr(data, kind)
+
+
+def _own_types(connection: Any, kind: str) -> Any:
+    """The types as the recording defines them, where that is in another way than we know them; else None."""
+    from rosbags.interfaces import MessageDefinitionFormat
+    from rosbags.typesys import Stores, get_types_from_msg, get_typestore
+
+    if connection.msgdef.format != MessageDefinitionFormat.MSG:
+        return None
+    known = ros2_types()
+    own = get_typestore(Stores.EMPTY)
+    try:
+        own.register(get_types_from_msg(connection.msgdef.data, kind))
+        if kind in known.fielddefs and own.hash_rihs01(kind) == known.hash_rihs01(kind):
+            return None
+    except Exception:  # a definition that cannot be parsed says nothing
+        return None
+    return own
