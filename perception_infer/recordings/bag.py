@@ -69,7 +69,7 @@ class Recording:
         self.warnings: list[str] = []
         self._stack = ExitStack()
         self._readers: list[Any] = []
-        self._decoders: dict[int, Callable[[bytes], Any]] = {}
+        self._decoders: dict[tuple[int, int], Callable[[bytes], Any]] = {}
         try:
             self._open()
         except BaseException:
@@ -235,7 +235,7 @@ class Recording:
         return found
 
     def _decoder(self, reader: Any, connection: Any) -> Callable[[bytes], Any]:
-        key = id(reader) ^ connection.id
+        key = id(reader), connection.id
         if key not in self._decoders:
             self._decoders[key] = decoder(reader, connection)
         return self._decoders[key]

@@ -11,6 +11,7 @@ A resample is how often each frame was drawn, and both replays are scored with t
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -72,7 +73,7 @@ class Interval(NamedTuple):
         return None if self.high is None else self.high < 0
 
 
-class Counts:
+class Counts(ABC):
     """What the frames of a replay say, ready to be summed with any weights.
 
     Attributes:
@@ -93,13 +94,13 @@ class Counts:
     def __len__(self) -> int:
         return len(self.truth)
 
+    @abstractmethod
     def figures(self, weights: Ints) -> Floats:
         """The figures float64 [R, N], in the order of ``names``; NaN is unknown.
 
         Args:
             weights: intp [R, F], how often each frame counts.
         """
-        raise NotImplementedError
 
     def _sums(self, weights: Ints) -> tuple[Floats, Floats, Floats]:
         """Truth, found and right with weights, float64 [R, C] each: exact, for all are whole numbers."""

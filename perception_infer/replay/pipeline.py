@@ -170,14 +170,16 @@ def _ahead(produce: Callable[[Callable[[_Prepared], None]], None]) -> Iterator[I
         raise _Ended
 
     def work() -> None:
-        try:
-            produce(put)
-            put(None)
-        except _Ended:
-            pass
-        except BaseException as error:  # handed over, whatever it is
-            with suppress(_Ended):
-                put(error)
+        last: BaseException | None = None
+        # Where nobody wants any more, there is nobody to hand it over to.
+        with suppress(_Ended):
+            try:
+                produce(put)
+            except _Ended:
+                raise
+            except BaseException as error:  # handed over, whatever it is
+                last = error
+            put(last)
 
     def items() -> Iterator[_Prepared]:
         while (item := waiting.get()) is not None:
