@@ -9,6 +9,7 @@ TOOD (Feng et al. 2021) for the assignment (`perception_train.models.assign`).
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -100,23 +101,24 @@ class YoloNetwork(Network):
 
     def predictions(self, p8: Tensor, t16: Tensor, f32: Tensor) -> Tensor:
         """Raw predictions [B, 4 * BINS + classes, A] over all cells of all levels, of what `top_down` gave."""
+        pyramid = self.bottom_up(p8, t16, f32)
+        return self.joined(pyramid, [head(x) for x, head in zip(pyramid, self.class_heads, strict=True)])
+
+    def bottom_up(self, p8: Tensor, t16: Tensor, f32: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The pyramid's features at strides 8, 16 and 32 after its way back up, of what `top_down` gave."""
         p16 = self.bottom_up16(torch.cat((self.down8(p8), t16), 1))
-        p32 = self.bottom_up32(torch.cat((self.down16(p16), f32), 1))
-        levels = [
-            torch.cat((box(x), score(x)), 1).flatten(2)
-            for x, box, score in zip((p8, p16, p32), self.box_heads, self.class_heads, strict=True)
-        ]
-        return torch.cat(levels, 2)
+        return p8, p16, self.bottom_up32(torch.cat((self.down16(p16), f32), 1))
+
+    def joined(self, pyramid: Sequence[Tensor], scores: Sequence[Tensor]) -> Tensor:
+        """Raw predictions of what `bottom_up` gave and the logits of its cells' classes."""
+        levels = zip(pyramid, self.box_heads, scores, strict=True)
+        return torch.cat([torch.cat((box(x), score), 1).flatten(2) for x, box, score in levels], 2)
 
     def box_losses(self, raw: Tensor, images: Tensor, targets: Targets) -> dict[str, Tensor]:
         """The parts of the loss of raw predictions."""
         raw = raw.float().transpose(1, 2)
         centers, strides = anchors(images.shape[2], images.shape[3], raw.device)
         return self.criterion(raw[..., : 4 * BINS], raw[..., 4 * BINS :], centers, strides, targets)
-
-    def box_parts(self) -> list[nn.Module]:
-        """What nothing but the boxes needs: the pyramid's way back up, and the heads."""
-        return [self.down8, self.bottom_up16, self.down16, self.bottom_up32, self.box_heads, self.class_heads]
 
     def backbone_parts(self) -> list[nn.Module]:
         return [*self.stem, self.stage8, self.stage16, self.stage32]
