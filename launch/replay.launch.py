@@ -85,9 +85,7 @@ def _set(context: LaunchContext) -> list:
     infer = {name: given[name] for name in ("model_root", "model") if given[name]}
     evaluate = {"output": given["output"]} if given["output"] else {}
     if compressed:
-        infer["image_transport"] = "compressed"
-        # Its pictures are of raw images.
-        evaluate["samples"] = 0
+        infer["image_transport"] = evaluate["image_transport"] = "compressed"
     return [
         SetLaunchConfiguration("use_sim_time", "true" if _simulates(given) else "false"),
         _under("infer_parameters", infer, given),

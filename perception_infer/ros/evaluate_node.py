@@ -14,7 +14,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.node import Node
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float64
 from vision_msgs.msg import Detection2DArray, VisionInfo
 
@@ -31,6 +31,7 @@ from ..evaluation.samples import SampleStore
 from ..evaluation.summary import finite, summarise
 from .evaluate_params import EvaluateParams
 from .frames import SequenceGaps
+from .transports import image_topic
 
 NAME = "evaluate_node"
 _THROTTLE_S = 10.0
@@ -92,7 +93,8 @@ class EvaluateNode(Node):
         self.create_subscription(VisionInfo, "model_status", with_info(self._on_status), qos.LATCHED)
         self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
         if self._samples is not None:
-            self.create_subscription(Image, "image", with_info(self._on_image), qos.NEWEST)
+            kind, self._image_topic = image_topic(self, "image", self.params.image_transport)
+            self.create_subscription(kind, self._image_topic, with_info(self._on_image), qos.NEWEST)
 
     def _on_truth(self, message: Detection2DArray) -> None:
         self._hear("ground_truth")
@@ -110,7 +112,7 @@ class EvaluateNode(Node):
         if self._live.add_serving(message.database_version, _stamp(message), self._arrival(info)):
             self.get_logger().info(f"version {message.database_version} of '{message.method}' serves")
 
-    def _on_image(self, message: Image, info: Mapping[str, Any]) -> None:
+    def _on_image(self, message: Image | CompressedImage, info: Mapping[str, Any]) -> None:
         self._hear("image")
         received = compat.received_ns(info)
         if received is not None:
@@ -146,11 +148,14 @@ class EvaluateNode(Node):
 
     def _silent(self) -> list[str]:
         """Topics from which nothing came for too long, resolved, with the number of their publishers."""
-        topics = ["ground_truth", "detections"] + (["image"] if self._samples is not None else [])
+        topics = {name: self.resolve_topic_name(name) for name in ("ground_truth", "detections")}
+        if self._samples is not None:
+            topics["image"] = self._image_topic
+        now = time.monotonic()
         late = [
-            name for name in topics if time.monotonic() - self._heard.get(name, self._started) > self.params.silence
+            topic for name, topic in topics.items() if now - self._heard.get(name, self._started) > self.params.silence
         ]
-        return [f"{self.resolve_topic_name(name)} ({self.count_publishers(name)} publishers)" for name in late]
+        return [f"{topic} ({self.count_publishers(topic)} publishers)" for topic in late]
 
     def _every_second(self) -> None:
         silent = self._silent()

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from perception_common.params import param
 
+from .transport_params import TransportParams
+
 
 @dataclass(frozen=True)
-class EvaluateParams:
+class EvaluateParams(TransportParams):
     """Score live detections against ground truth."""
 
     output: str = param(

@@ -12,7 +12,6 @@ from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CompressedImage, Image
 from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
@@ -28,11 +27,10 @@ from .infer_params import InferParams
 from .outputs import Outputs
 from .pipeline import Pipeline
 from .spatial import Places
+from .transports import image_topic
 from .worker import FrameWorker
 
 _THROTTLE_SECONDS = 5.0
-#: ``image_transport`` → message type and what is appended to the topic's name.
-_TRANSPORTS: dict[str, tuple[type[Any], str]] = {"raw": (Image, ""), "compressed": (CompressedImage, "/compressed")}
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -89,9 +87,8 @@ class InferNode(LifecycleNode):
             return _FAILURE
         self._server = server
         self._params.lock()
-        kind, suffix = _TRANSPORTS[params.image_transport]
         for source, prefix in enumerate(self._cameras):
-            topic = self.resolve_topic_name(prefix + "image") + suffix
+            kind, topic = image_topic(self, prefix + "image", params.image_transport)
             self._listen(kind, topic, compat.with_message_info(partial(self._on_image, source)), qos.NEWEST)
         if params.detections_3d != "off":
             self._outputs.places = [

@@ -10,10 +10,11 @@ from perception_common.params import param
 from ..running import RunningParams
 from ..selection_params import SelectionParams
 from ..spatial import floor_of
+from .transport_params import TransportParams
 
 
 @dataclass(frozen=True)
-class InferParams(SelectionParams, RunningParams):
+class InferParams(TransportParams, SelectionParams, RunningParams):
     """Parameters of infer_node: which model, how it runs, and what is published."""
 
     model_root: str = param(
@@ -89,7 +90,6 @@ class InferParams(SelectionParams, RunningParams):
         " and so on (none: one camera, whose topics are image, detections and so on)",
         alone=True,
     )
-    image_transport: str = param("raw", "subscribe <image>, or <image>/compressed", choices=("raw", "compressed"))
     max_age_ms: float = param(
         0.0,
         "frames whose stamp is older than this when their turn comes are left out; 0 takes all, as do frames without"

@@ -22,9 +22,10 @@ import sys, time
 import numpy as np, rclpy
 from rclpy.time import Time
 from std_msgs.msg import Header
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from vision_msgs.msg import Detection2DArray, VisionInfo
+from perception_common.images import jpeg
 from perception_common.ros import dds, qos
 from perception_common.ros.images import image_to_msg
 from perception_common.ros.vision import detections_to_msg
@@ -35,7 +36,8 @@ node = rclpy.create_node("player")
 truth = node.create_publisher(Detection2DArray, "ground_truth", qos.RESULTS)
 found = node.create_publisher(Detection2DArray, "detections", qos.RESULTS)
 status = node.create_publisher(VisionInfo, "model_status", qos.LATCHED)
-image = node.create_publisher(Image, "image", qos.SENSOR)
+compressed = sys.argv[2] == "compressed"
+image = node.create_publisher(*((CompressedImage, "image/compressed") if compressed else (Image, "image")), qos.SENSOR)
 told = node.create_publisher(DiagnosticArray, "/diagnostics", 10)
 end = time.time() + 20
 while time.time() < end and min(p.get_subscription_count() for p in (truth, found, status, image, told)) == 0:
@@ -43,7 +45,11 @@ while time.time() < end and min(p.get_subscription_count() for p in (truth, foun
 boxes = np.array([[10, 10, 50, 60], [80, 20, 120, 90]], float)
 for index in range(int(sys.argv[1])):
     header = Header(frame_id="camera", stamp=node.get_clock().now().to_msg())
-    image.publish(image_to_msg(np.full((120, 160, 3), 40 + index, np.uint8), "rgb8", header))
+    picture = np.full((120, 160, 3), 40 + index, np.uint8)
+    if compressed:
+        image.publish(CompressedImage(header=header, format="jpeg", data=jpeg(picture, 90)))
+    else:
+        image.publish(image_to_msg(picture, "rgb8", header))
     version = 1 + index // 20
     if index % 20 == 0:
         status.publish(VisionInfo(header=header, method="detector", database_version=version))
@@ -67,8 +73,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     return os.environ | {"ROS_LOG_DIR": str(tmp_path / "ros_log")}
 
 
+@pytest.fixture(params=("raw", "compressed"))
+def transport(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
 @pytest.fixture
-def evaluator(tmp_path: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+def evaluator(tmp_path: Path, environment: dict[str, str], transport: str) -> Iterator[subprocess.Popen[str]]:
     output = tmp_path / "a place" / "live.json"
     parameters = {
         "output": json.dumps(str(output)),
@@ -76,6 +87,7 @@ def evaluator(tmp_path: Path, environment: dict[str, str]) -> Iterator[subproces
         "sample_period": "0.2",
         "write_period": "0.5",
         "silence": "1.0",
+        "image_transport": transport,
     }
     arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
     command = [sys.executable, "-m", "perception_infer.ros.evaluate_node", "--ros-args", *arguments]
@@ -98,17 +110,18 @@ def read_when(path: Path, ready: Any, timeout: float = 20.0) -> dict[str, Any]:
 
 
 def test_scores_by_stamp_and_version(
-    tmp_path: Path, environment: dict[str, str], evaluator: subprocess.Popen[str]
+    tmp_path: Path, environment: dict[str, str], evaluator: subprocess.Popen[str], transport: str
 ) -> None:
     output = tmp_path / "a place" / "live.json"
     read_when(output, lambda content: True)
-    subprocess.run([sys.executable, "-c", PUBLISHER, "40"], env=environment, check=True, timeout=40)
+    subprocess.run([sys.executable, "-c", PUBLISHER, "40", transport], env=environment, check=True, timeout=40)
     read_when(output, lambda content: content["frames"]["scored"] == 40)
     time.sleep(1.2)  # long enough for a topic to count as silent
     evaluator.send_signal(signal.SIGINT)
     log, _ = evaluator.communicate(timeout=10)
     assert evaluator.returncode == 0, log
     assert "nothing came for 1 s on" in log and "/ground_truth (" in log
+    assert f"/image{'/compressed' if transport == 'compressed' else ''} (" in log
     result = json.loads(output.read_text())
     assert result["frames"] == dict(
         truth=40, outputs=40, scored=40, without_detections=0, without_truth=0, duplicates=0
