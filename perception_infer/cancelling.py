@@ -10,3 +10,10 @@ def never() -> bool:
 
 class Cancelled(Exception):
     """Work was given up on request, between two of its steps."""
+
+
+class Abandoned(BaseException):
+    """The thread that sees this was left behind while a model kept it: nothing that it still holds is wanted.
+
+    No `Exception`, so that what outlives failures of models does not outlive this.
+    """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,16 +17,23 @@ from perception_common import durable
 from perception_common.errors import UserError, did_you_mean
 
 from .contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, PARITY_NAME, SIGNATURE_NAME, Manifest, decode
+from .trust import ANYONE, MAX_SIGNATURE_BYTES, Trust
 
 _REEXPORT = "copy or export the bundle again"
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle: its directory ``MODEL_REPO/<name>/<version>`` and what its manifest says."""
+    """A verified bundle: its directory ``MODEL_REPO/<name>/<version>`` and what its manifest says.
+
+    ``sha256`` is that of the raw manifest, empty where that is not written yet; ``signer`` the name of the trusted key
+    that signed it, empty where none did.
+    """
 
     directory: Path
     manifest: Manifest
+    sha256: str = ""
+    signer: str = ""
 
     @property
     def uri(self) -> str:
@@ -42,7 +50,7 @@ class Bundle:
             "task": manifest.task,
             "architecture": manifest.architecture,
             "classes": list(manifest.classes),
-            "sha256": durable.sha256(self.directory / MANIFEST_NAME),
+            "sha256": self.sha256,
         }
 
     @property
@@ -83,11 +91,12 @@ class Bundle:
             ) from error
 
 
-def open_bundle(directory: Path) -> Bundle:
+def open_bundle(directory: Path, trust: Trust = ANYONE) -> Bundle:
     """Verify a bundle and open it.
 
-    Checked: every rule of the manifest; every listed file is there with its size and SHA-256; nothing else
-    is there; no links; the directory is called ``<name>/<version>`` as the manifest says.
+    Checked: the signature, as ``trust`` wants it, before anything is parsed; every rule of the manifest; every listed
+    file is there with its size and SHA-256; nothing else is there; no links; the directory is called
+    ``<name>/<version>`` as the manifest says.
 
     Raises:
         UserError: the first of these that does not hold.
@@ -95,7 +104,9 @@ def open_bundle(directory: Path) -> Bundle:
     if directory.is_symlink() or not directory.is_dir():
         raise UserError("there is no bundle directory", where=directory, fix="check the path")
     directory = directory.resolve()
-    manifest = decode(_read_manifest(directory / MANIFEST_NAME), directory / MANIFEST_NAME)
+    raw = _read_small(directory / MANIFEST_NAME, MAX_MANIFEST_BYTES)
+    signer = trust.check(raw, read_signature(directory), directory)
+    manifest = decode(raw, directory / MANIFEST_NAME)
     if directory.name != str(manifest.version) or directory.parent.name != manifest.name:
         raise UserError(
             f"the directory holds {manifest.name} v{manifest.version}",
@@ -117,14 +128,14 @@ def open_bundle(directory: Path) -> Bundle:
             raise UserError(f"the file has {size} bytes instead of {listed.size}", where=path, fix=_REEXPORT)
         if durable.sha256(path) != listed.sha256:
             raise UserError("the file's SHA-256 is not what the manifest says", where=path, fix=_REEXPORT)
-    return Bundle(directory, manifest)
+    return Bundle(directory, manifest, hashlib.sha256(raw).hexdigest(), signer)
 
 
 class ModelRepository:
-    """The directory ``MODEL_REPO/<name>/<version>/``; it need not exist yet."""
+    """The directory ``MODEL_REPO/<name>/<version>/``, which need not exist yet, and who may sign what is in it."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, trust: Trust = ANYONE) -> None:
+        self.root, self.trust = root, trust
 
     def names(self) -> list[str]:
         """Names of the models that have at least one version, sorted."""
@@ -162,7 +173,7 @@ class ModelRepository:
             raise UserError(
                 f"model '{name}' has no version {chosen}", where=self.root / name, fix=f"there are {listed}"
             )
-        return open_bundle(self.root / name / str(chosen))
+        return open_bundle(self.root / name / str(chosen), self.trust)
 
 
 def resolve_location(uri: str, model_root: Path) -> Path:
@@ -181,7 +192,11 @@ def resolve_location(uri: str, model_root: Path) -> Path:
     except ValueError as error:
         raise UserError(f"the announced location is not a URI: {error}", where=uri) from error
     if parts.scheme in ("http", "https"):
-        raise UserError("locations on the network are not allowed yet", where=uri, fix="announce a file:// URI")
+        raise UserError(
+            "locations on the network are not allowed",
+            where=uri,
+            fix="set the parameter fetch_from to what may be fetched, or announce a file:// URI",
+        )
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
         raise UserError("the announced location is not a local file", where=uri, fix="announce file:///…/manifest.json")
     if "\0" in str(path) or not path.is_absolute() or path.name != MANIFEST_NAME:
@@ -196,13 +211,23 @@ def _is_version(text: str) -> bool:
     return text.isascii() and text.isdigit() and not text.startswith("0")
 
 
-def _read_manifest(path: Path) -> bytes:
+def read_signature(directory: Path) -> bytes | None:
+    """The content of a bundle's ``manifest.sig``, or None where there is none.
+
+    Raises:
+        UserError: it is no plain file, or cannot be read.
+    """
+    path = directory / SIGNATURE_NAME
+    return _read_small(path, MAX_SIGNATURE_BYTES) if os.path.lexists(path) else None
+
+
+def _read_small(path: Path, most: int) -> bytes:
     try:
         if not stat.S_ISREG(path.lstat().st_mode):
             raise UserError("links and special files are not allowed in a bundle", where=path, fix=_REEXPORT)
-        # One byte more than allowed, so that `decode` can tell that it is too long.
+        # One byte more than allowed, so that the reader can tell that it is too long.
         with path.open("rb") as file:
-            return file.read(MAX_MANIFEST_BYTES + 1)
+            return file.read(most + 1)
     except FileNotFoundError:
         raise UserError("the bundle has no manifest", where=path, fix=_REEXPORT) from None
     except OSError as error:

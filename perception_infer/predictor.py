@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -47,6 +48,8 @@ class Predictor:
         size = bundle.manifest.input
         self._network = (size.width, size.height)
         self._input: Pixels = np.zeros((size.batch, size.height, size.width, 3), np.uint8)
+        #: Since when (`time.monotonic`) the backend has been at an answer; None while it is not.
+        self.busy_since: float | None = None
         self.set_threshold(threshold)
 
     @classmethod
@@ -127,7 +130,12 @@ class Predictor:
         found: list[Result] = []
         for start in range(0, len(prepared), self.batch):
             part = prepared[start : start + self.batch]
-            outputs = self.backend.run(self._batched(part))
+            batched = self._batched(part)
+            self.busy_since = time.monotonic()
+            try:
+                outputs = self.backend.run(batched)
+            finally:
+                self.busy_since = None
             answer = self._detections if self.task == "detection" else self._segmentation
             found += [answer(image.letterbox, outputs, index) for index, image in enumerate(part)]
         return found

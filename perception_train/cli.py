@@ -13,12 +13,15 @@ from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.errors import UserError
 from perception_common.params import build, param
+from perception_infer.trust import require_cryptography
 
 from .adaptation.params import AdaptParams
 from .data.importing.params import ImportParams
 from .finetuning.params import FinetuneParams
 from .gap.params import GapParams
 from .harvest.params import HarvestParams
+from .repository_server.params import ServeParams
+from .signing.params import KeygenParams, SigningParams, SignParams
 from .training.config import TrainParams
 
 if TYPE_CHECKING:
@@ -39,7 +42,7 @@ class EvaluateParams:
 
 
 @dataclass(frozen=True)
-class ExportParams:
+class ExportParams(SigningParams):
     """Parameters of `perception-train export`."""
 
     run_directory: str = param("runs/train", "directory of the training run whose checkpoint is exported")
@@ -78,8 +81,9 @@ class ExportParams:
         """Check what single ranges cannot.
 
         Raises:
-            UserError: parameters contradict each other.
+            UserError: parameters contradict each other, or the key that is to sign cannot be used.
         """
+        self.signer()
         isaac = self.layout == "isaac"
         if isaac != bool(self.output):
             what = (
@@ -183,7 +187,7 @@ def export(params: ExportParams) -> Result:
     told = {**state["params"], "run_directory": params.run_directory, "resume": True}
     trained = build(
         TrainParams,
-        told | ({"model_root": params.model_root} if params.model_root else {}),
+        told | {key: given for key in ("model_root", "signing_key") if (given := getattr(params, key))},
         run_directory / checkpoint.LAST,
     )
     variants: dict[str, Any] = {}
@@ -249,6 +253,30 @@ def gap(params: GapParams) -> Result:
     return run_gap(params)
 
 
+def keygen(params: KeygenParams) -> Result:
+    """Make a key pair that bundles are signed with."""
+    require_cryptography()
+    from .signing.command import keygen as run_keygen
+
+    return run_keygen(params)
+
+
+def sign(params: SignParams) -> Result:
+    """Sign bundles that are there already."""
+    require_cryptography()
+    from .signing.command import sign as run_sign
+
+    return run_sign(params)
+
+
+def serve(params: ServeParams) -> Result:
+    """Offer a model repository to robots over http or https, read-only, until told to stop."""
+    params.require_usable()
+    from .repository_server.command import serve as run_server
+
+    return run_server(params)
+
+
 def _leave_nothing_half_written() -> None:
     """End on SIGTERM as on Ctrl-C: what is not complete is removed."""
 
@@ -265,6 +293,9 @@ COMMANDS = (
     Command("evaluate", "Score a bundle on a dataset: COCO metrics, or IoU of a segmenter.", EvaluateParams, evaluate),
     Command("export", "Export the checkpoint of a run as a bundle.", ExportParams, export),
     Command("import", "Make a dataset of others in their own formats.", ImportParams, import_),
+    Command("keygen", "Make a key pair that bundles are signed with.", KeygenParams, keygen),
+    Command("sign", "Sign bundles that are there already.", SignParams, sign),
+    Command("serve", "Offer a model repository to robots over http or https, read-only.", ServeParams, serve),
     Command("gap", "Tell where real pictures differ from synthetic ones, and what to change.", GapParams, gap),
     Command("harvest", "Pick the frames of recordings that are most worth labelling.", HarvestParams, harvest),
 )

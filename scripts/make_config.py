@@ -30,6 +30,7 @@ from perception_train.demo.settings import DemoParams
 from perception_train.finetuning.params import FinetuneParams
 from perception_train.gap.params import GapParams
 from perception_train.harvest.params import HarvestParams
+from perception_train.repository_server.params import ServeParams
 from perception_train.ros.params import TrainNodeParams
 from perception_train.training.config import TrainParams
 
@@ -60,6 +61,7 @@ COMMANDS: dict[str, type] = {
     "perception-train-gap": GapParams,
     "perception-train-import": ImportParams,
     "perception-train-run": TrainParams,
+    "perception-train-serve": ServeParams,
 }
 
 

@@ -19,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 EXTRAS = ("robot", "openvino", "sim", "train", "cluster", "objects", "dev")
 # What holds wherever these files are used, so that it need not be repeated in every line.
 ALWAYS = ("sys_platform == 'linux'", "platform_python_implementation == 'CPython'", "python_full_version < '3.15'")
+# The same in other words, as some packages say it.
+IMPLIED = ("implementation_name != 'PyPy'",)
 # ROS 2 is on PyPI for this machine type only.
 ROS = "platform_machine == 'x86_64'"
 
@@ -48,7 +50,7 @@ def shorten(line: str, environment: tuple[str, ...]) -> str:
     pinned, _, marker = line.partition(" ; ")
     if "== 'win32'" in marker and " or " not in marker:
         return ""
-    kept = [term for term in re.split(r" and (?![^(]*\))", marker) if term and term not in environment]
+    kept = [term for term in re.split(r" and (?![^(]*\))", marker) if term and term not in (*environment, *IMPLIED)]
     return pinned + (" ; " + " and ".join(kept) if kept else "") + "\n"
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ COLOURS = {"red": (250, 10, 10), "green": (10, 250, 10), "blue": (10, 10, 250)}
 LIMITS = _BRIGHT, _DARK = 200.0, 90.0
 
 Pixels = npt.NDArray[np.uint8]
+Hangs = Literal["never", "on white", "always"]
 
 
 def scene(size: tuple[int, int], rectangles: Mapping[str, tuple[int, int, int, int]]) -> Pixels:
@@ -38,12 +39,17 @@ def scene(size: tuple[int, int], rectangles: Mapping[str, tuple[int, int, int, i
 
 
 def detector_graph(
-    score: float = 0.9, size: tuple[int, int] = (WIDTH, HEIGHT), work: int = 0, limits: tuple[float, float] = LIMITS
+    score: float = 0.9,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+    work: int = 0,
+    limits: tuple[float, float] = LIMITS,
+    hangs: Hangs = "never",
 ) -> bytes:
     """An ONNX detection graph of the contract; every detection has ``score`` (less 0.01 per class index).
 
     ``work`` multiplications of 512x512 matrices are added, to make it as slow as wanted. ``limits`` say from where on a
-    channel is bright, and below which the others are dark.
+    channel is bright, and below which the others are dark. It ``hangs`` for weeks, on one core: "never", "on white" in
+    the middle of the picture, or "always".
     """
     width, height = size
     nodes: list[onnx.NodeProto] = []
@@ -112,6 +118,25 @@ def detector_graph(
     node("Where", ["filled", "top_labels", "minus"], "kept_labels")
     node("Pad", ["kept_boxes", "pads_boxes"], "boxes")
     node("Pad", ["kept_labels", "pads_row", "minus"], "labels")
+    scores = "top_scores"
+    if hangs != "never":
+        constants |= {"row": np.array(height // 2, np.int64), "column": np.array(width // 2, np.int64)}
+        constants |= {"white": np.array([255.0 if hangs == "on white" else -1.0], np.float32)}
+        constants |= {
+            "weeks": np.array([10**13], np.int64),
+            "going": np.array(True),
+            "start": np.array([0], np.float32),
+        }
+        node("Gather", ["float", "row"], "middle_row", axis=1)
+        node("Gather", ["middle_row", "column"], "middle", axis=1)
+        node("ReduceMin", ["middle"], "dullest", axes=[0, 1], keepdims=0)
+        node("GreaterOrEqual", ["dullest", "white"], "is_white")
+        node("Cast", ["is_white"], "white_times", to=TensorProto.INT64)
+        node("Mul", ["white_times", "weeks"], "times")
+        nodes.append(helper.make_node("Loop", ["times", "going", "start"], ["turned"], body=_turn()))
+        node("Mul", ["turned", "zero"], "turned_nothing")
+        node("Add", ["top_scores", "turned_nothing"], "turned_scores")
+        scores = "turned_scores"
     if work:
         constants["matrix"] = np.random.default_rng(0).random((512, 512), np.float32) / 512
         constants["tiny"] = np.array(0, np.float32)
@@ -122,10 +147,10 @@ def detector_graph(
             node("MatMul", [f"work_{index}", "matrix"], f"work_{index + 1}")
         node("ReduceMean", [f"work_{work}"], "work_mean", axes=[0, 1], keepdims=0)
         node("Mul", ["work_mean", "tiny"], "nothing")
-        node("Add", ["top_scores", "nothing"], "worked_scores")
+        node("Add", [scores, "nothing"], "worked_scores")
         node("Pad", ["worked_scores", "pads_row"], "scores")
     else:
-        node("Pad", ["top_scores", "pads_row"], "scores")
+        node("Pad", [scores, "pads_row"], "scores")
     info = helper.make_tensor_value_info
     outputs = [
         info("boxes", TensorProto.FLOAT, [1, SLOTS, 4]),
@@ -133,6 +158,15 @@ def detector_graph(
         info("labels", TensorProto.INT32, [1, SLOTS]),
     ]
     return _model(nodes, constants, size, outputs)
+
+
+def _turn() -> onnx.GraphProto:
+    """The body of a loop that does next to nothing."""
+    info = helper.make_tensor_value_info
+    before = [info("turn", TensorProto.INT64, []), info("go", TensorProto.BOOL, []), info("x", TensorProto.FLOAT, [1])]
+    after = [info("goes", TensorProto.BOOL, []), info("y", TensorProto.FLOAT, [1])]
+    nodes = [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Cos", ["x"], ["y"])]
+    return helper.make_graph(nodes, "turn", before, after)
 
 
 def segmenter_graph(size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
@@ -240,13 +274,14 @@ def write_detector(
     work: int = 0,
     meant_for: Sequence[BackendName] = ("onnxruntime", "openvino"),
     limits: tuple[float, float] = LIMITS,
+    hangs: Hangs = "never",
 ) -> Path:
     """Write the next version of a detector bundle; its directory.
 
     ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check.
     """
     facts = model_facts(name, classes, thresholds, size)
-    graph = Graph(detector_graph(score, size, work, limits), {"map50": 1.0}, tuple(meant_for), Tolerance())
+    graph = Graph(detector_graph(score, size, work, limits, hangs), {"map50": 1.0}, tuple(meant_for), Tolerance())
     answers = parity_arrays(score if answers_score is None else answers_score, size)
     return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), answers)
 

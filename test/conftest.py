@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -63,6 +65,13 @@ def keep_bytecode() -> None:
         sys.pycache_prefix = os.environ.setdefault("PYTHONPYCACHEPREFIX", str(BYTECODE))
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Here and not beside the rows: options are known only from the first folder on."""
+    parser.addoption(
+        "--faults", default="", metavar="FOLDER", help="run every fault of the matrix and write the table into FOLDER"
+    )
+
+
 def pytest_configure() -> None:
     """Before anything imports rclpy: talk to this session's processes only, and to none on other machines."""
     keep_bytecode()
@@ -73,6 +82,8 @@ def pytest_configure() -> None:
         os.environ.pop("ROS_LOCALHOST_ONLY", None)
         os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ.setdefault("MUJOCO_GL", "egl")
+    # What nodes of the tests remember is no robot's history.
+    os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="perception-state-")
     if "PYTEST_XDIST_WORKER" in os.environ:
         # Several files at a time: threads that outnumber the cores would only wait for each other.
         os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -80,6 +91,11 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PYTHONUNBUFFERED"] = "1"
     dds.enable()
+
+
+def pytest_unconfigure() -> None:
+    """Remove what the nodes remembered."""
+    shutil.rmtree(os.environ["XDG_STATE_HOME"], ignore_errors=True)
 
 
 class Processes:

@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.subscription import Subscription
+
+
+def _event_callbacks() -> Any:
+    for module in ("rclpy.event_handler", "rclpy.qos_event"):  # the second is Humble's
+        with contextlib.suppress(ImportError):
+            return getattr(importlib.import_module(module), "SubscriptionEventCallbacks", None)
+    return None
+
+
+_EVENT_CALLBACKS = _event_callbacks()
+#: Whether a subscription is told of publishers that it cannot match.
+HAS_QOS_EVENTS = _EVENT_CALLBACKS is not None
 
 
 def publication_sequence_number(message_info: Any) -> int | None:
@@ -29,6 +44,33 @@ def with_message_info(callback: Callable[[Any, Mapping[str, Any]], None]) -> Cal
     if hasattr(Subscription, "CallbackType"):
         return callback
     return lambda message: callback(message, {})
+
+
+def on_incompatible_qos(callback: Callable[[str], None]) -> dict[str, Any]:
+    """Arguments of ``create_subscription`` that call back with the policy of a publisher that cannot be matched.
+
+    The policy's name is in lower case, such as ``reliability``. Without such events there are no arguments.
+    """
+    if _EVENT_CALLBACKS is None:
+        return {}
+
+    def happened(event: Any) -> None:
+        callback(str(qos_policy_name_from_kind(event.last_policy_kind)).lower())
+
+    return {"event_callbacks": _EVENT_CALLBACKS(incompatible_qos=happened)}
+
+
+def mismatch(offered: QoSProfile, asked: QoSProfile) -> tuple[str, str] | None:
+    """The policy for which a publisher's offer does not suffice, and that in words; None when they match.
+
+    Only reliability and durability are compared, which every distribution's graph tells.
+    """
+    reliability, durability = ReliabilityPolicy, DurabilityPolicy
+    if (offered.reliability, asked.reliability) == (reliability.BEST_EFFORT, reliability.RELIABLE):
+        return "reliability", "it offers best effort, and we ask for reliable"
+    if (offered.durability, asked.durability) == (durability.VOLATILE, durability.TRANSIENT_LOCAL):
+        return "durability", "it offers volatile, and we ask for transient local"
+    return None
 
 
 def received_ns(message_info: Mapping[str, Any]) -> int | None:

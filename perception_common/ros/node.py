@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -19,6 +22,7 @@ from . import dds
 
 #: Python's signal handlers run between two waits of the executor.
 _POLL_SECONDS = 0.2
+_TIMER = "deadline"
 
 
 def run(
@@ -26,26 +30,54 @@ def run(
     name: str,
     args: Sequence[str] | None = None,
     done: Callable[[Node], bool] | None = None,
+    within: float | None = None,
 ) -> int:
     """Create a node, spin it until SIGINT, SIGTERM or ``done(node)``, and free it.
 
-    ``node.close()`` is called before the node is destroyed, when it has one; publishers still work in it.
+    ``node.close()`` is called before the node is destroyed, when it has one; publishers still work in it. A node's
+    ``interrupt()`` is called at once by the handler of the signal, to cut short what keeps the executor.
+
+    Args:
+        factory: makes the node.
+        name: what complaints begin with.
+        args: words of the command line; None for the process's own.
+        done: whether there is nothing left to do.
+        within: the process ends so many seconds after the first signal, with status 0, also when a call into a library
+            keeps a thread; None: when all is done.
 
     Returns:
         exit status: 0 after a clean stop, 2 after a `UserError`, 1 after an internal failure.
     """
-    return guard(lambda: _spin(factory, args, done), name)
+    status = guard(lambda: _spin(factory, args, done, within), name)
+    if within is not None and any(thread.name != _TIMER and thread.daemon for thread in threading.enumerate()):
+        # They are in calls that do not end; a library that is torn down under them crashes.
+        _leave(status)
+    return status
 
 
-def _spin(factory: Callable[[], Node], args: Sequence[str] | None, done: Callable[[Node], bool] | None) -> int:
+def _spin(
+    factory: Callable[[], Node],
+    args: Sequence[str] | None,
+    done: Callable[[Node], bool] | None,
+    within: float | None,
+) -> int:
+    node: Any = None
+    told_to_stop = threading.Event()
+
+    def stop() -> None:
+        told_to_stop.set()
+        if hasattr(node, "interrupt"):
+            node.interrupt()
+
+    _on_signals(stop)
+    if within is not None:
+        _end_within(within)
     dds.enable()
     try:
         # rclpy's own handlers shut the context down at once; ours leave it open for a node's last words.
         rclpy.init(args=list(sys.argv if args is None else args), signal_handler_options=SignalHandlerOptions.NO)
     except Exception as error:  # rclpy has one exception type per kind of mistake; all are the user's here
         raise UserError(f"ROS arguments are not valid: {error}") from error
-    told_to_stop = _on_signals()
-    node: Any = None
     executor = SingleThreadedExecutor()
     try:
         node = factory()
@@ -64,14 +96,38 @@ def _spin(factory: Callable[[], Node], args: Sequence[str] | None, done: Callabl
     return 0
 
 
-def _on_signals() -> threading.Event:
-    """An event that the first SIGINT or SIGTERM sets; the second one acts as if nothing had been installed."""
-    told = threading.Event()
+def _on_signals(stop: Callable[[], None]) -> None:
+    """Have the first SIGINT or SIGTERM call ``stop``; the second one acts as if nothing had been installed."""
 
-    def stop(number: int, frame: object) -> None:
-        told.set()
+    def first(number: int, frame: object) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        stop()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    return told
+        signal.signal(number, first)
+
+
+def _end_within(seconds: float) -> None:
+    """End the process so long after the first signal, come what may.
+
+    Python's own handlers wait until the main thread is back from what it called; the descriptor is written at once.
+    """
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+
+    def wait() -> None:
+        while os.read(reader, 1)[0] not in (signal.SIGINT, signal.SIGTERM):
+            pass
+        time.sleep(seconds)
+        _leave(0)
+
+    threading.Thread(target=wait, name=_TIMER, daemon=True).start()
+
+
+def _leave(status: int) -> NoReturn:
+    """End this process without waiting for its threads; its children end with it."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)

@@ -190,7 +190,8 @@ def picture_file(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
 def _node(params: BenchParams, bundle: Bundle, camera: _Camera, folder: Path) -> Iterator[tuple[Partner, float]]:
     """The real node with this bundle, and when it was started."""
     wish = {**_running(params), "model_root": str(bundle.directory.parent.parent), "model": bundle.manifest.name}
-    wish["version"] = bundle.manifest.version
+    # Nothing of this is remembered: it is not what the robot serves.
+    wish |= {"version": bundle.manifest.version, "require_signature": "false", "state": str(folder)}
     arguments = list(camera.ros)
     for name, value in wish.items():
         if value != "":

@@ -14,15 +14,28 @@ from ..contract.manifest import MANIFEST_NAME
 from ..loading import load_proven
 from ..models import ModelRepository, open_bundle
 from ..running import RunningParams, say
+from ..trust import Trust
+from ..trust_params import TrustParams
 
-_COLUMNS = ("model", "version", "result", "backend", "objects", "worst_iou", "worst_score_error", "seconds")
+_COLUMNS = (
+    "model",
+    "version",
+    "result",
+    "backend",
+    "objects",
+    "worst_iou",
+    "worst_score_error",
+    "seconds",
+    "signed_by",
+)
 
 
 @dataclass(frozen=True)
-class VerifyParams(RunningParams):
+class VerifyParams(TrustParams, RunningParams):
     """Parameters of `perception-infer verify`."""
 
     path: str = param("", "a bundle directory, or a repository of them")
+    require_signature: bool = param(False, "refuse bundles that no trusted key signed, as a robot does by default")
     parity: bool = param(True, "load each bundle and prove that it answers as its trainer's model did")
 
 
@@ -35,11 +48,11 @@ def verify(params: VerifyParams) -> dict[str, Any]:
     """
     if not params.path:
         raise UserError("nothing to verify", fix="--path DIRECTORY")
-    directories = find_bundles(Path(params.path))
+    trust, directories = params.trusted(), find_bundles(Path(params.path))
     print(_line({column: column for column in _COLUMNS}))
     rows = []
     for directory in directories:
-        row = check_bundle(directory, params)
+        row = check_bundle(directory, params, trust)
         rows.append(row)
         print(_line(row), flush=True)
         if row["error"]:
@@ -67,14 +80,14 @@ def find_bundles(path: Path) -> list[Path]:
     )
 
 
-def check_bundle(directory: Path, params: VerifyParams) -> dict[str, Any]:
+def check_bundle(directory: Path, params: VerifyParams, trust: Trust) -> dict[str, Any]:
     """One row of the result; ``error`` is empty when a robot would accept the bundle."""
     absolute = directory.absolute()
     row: dict[str, Any] = {"path": str(absolute), "model": absolute.parent.name, "version": absolute.name, "error": ""}
     began = time.perf_counter()
     try:
-        bundle = open_bundle(directory)
-        row |= {"classes": list(bundle.manifest.classes), "task": bundle.manifest.task}
+        bundle = open_bundle(directory, trust)
+        row |= {"signed_by": bundle.signer, "classes": list(bundle.manifest.classes), "task": bundle.manifest.task}
         if params.parity:
             predictor, parity, _ = load_proven(bundle, params.wish(say))
             with predictor:
@@ -87,9 +100,9 @@ def check_bundle(directory: Path, params: VerifyParams) -> dict[str, Any]:
 
 def _line(row: dict[str, Any]) -> str:
     def text(value: Any) -> str:
-        return f"{value:.4f}" if isinstance(value, float) else str(value)
+        return f"{value:.4f}" if isinstance(value, float) else str(value) or "-"
 
-    widths = (24, 8, 8, 20, 8, 10, 18, 8)
+    widths = (24, 8, 8, 20, 8, 10, 18, 8, 0)
     return " ".join(
         text(row.get(column, "-")).ljust(width) for column, width in zip(_COLUMNS, widths, strict=True)
     ).rstrip()

@@ -118,6 +118,11 @@ class Manifest(_Part, frozen=True):
     files: dict[str, File]
 
 
+def is_model_name(text: str) -> bool:
+    """Whether a model may have this name, which is a directory's too."""
+    return _NAME.fullmatch(text) is not None
+
+
 def detection_tensors(width: int, height: int, batch: int, slots: int) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """Inputs and outputs that every detection graph has."""
     outputs = (

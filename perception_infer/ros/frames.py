@@ -42,8 +42,8 @@ class FrameCounts:
     One more of each camera may wait, and some be in work. ``stale`` were too old when their turn came, and to results
     of the ``unwatched`` nobody had subscribed, both only where that is asked for. ``lost_in_swaps`` counts those among
     the unprocessed and failed that arrived while a serving model was being replaced; ``without_model`` those of the
-    unprocessed that came before any model served. ``lost_in_transport`` is -1 as long as the middleware gives no
-    running numbers.
+    unprocessed that came before any model served; ``hung`` those of the failed that a model kept until it was given
+    up. ``lost_in_transport`` is -1 as long as the middleware gives no running numbers.
     """
 
     received: int = 0
@@ -54,6 +54,7 @@ class FrameCounts:
     stale: int = 0
     unwatched: int = 0
     failed: int = 0
+    hung: int = 0
     lost_in_swaps: int = 0
     lost_in_transport: int = -1
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,13 +18,15 @@ from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
 from perception_common.ros import compat, qos
-from perception_common.ros.diagnostics import OK, WARN, Diagnostics
+from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
+from ..cancelling import Cancelled
 from ..models import ModelRepository
-from ..serving import Announcement, ModelServer, Rules
+from ..serving import Announcement, ModelServer, PatientLoad, Record, Rules, Watchdog
 from . import report
+from .cameras import Cameras
 from .infer_params import InferParams
 from .outputs import Outputs
 from .pipeline import Pipeline
@@ -31,6 +35,9 @@ from .transports import image_topic
 from .worker import FrameWorker
 
 _THROTTLE_SECONDS = 5.0
+_WATCH_SECONDS = 0.25
+#: From the signal on which the node is to end; what does not end by then is left.
+_END_SECONDS = 1.8
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -45,7 +52,8 @@ class InferNode(LifecycleNode):
                 raise UserError(f"parameter '{name}' is not set", where="node infer_node", fix=f"-p {name}:=VALUE")
         self._server: ModelServer | None = None
         self._listeners: list[Any] = []
-        self._state, self._failure, self._starting = "unconfigured", "", False
+        self._state, self._failure, self._starting, self._broken = "unconfigured", "", False, False
+        self._ending = threading.Event()
         self._times = report.Times()
         clock = self.get_clock()
         self._cameras = [f"{name}/" for name in self._params.value.cameras] or [""]
@@ -58,10 +66,16 @@ class InferNode(LifecycleNode):
             pipeline, lambda: self._server is not None and self._server.replacing, self._on_failure,
             len(self._cameras), self._batch,
         )  # fmt: skip
+        self._images = Cameras(self, self.get_logger().warning, len(self._cameras))
+        self._watchdog = Watchdog(
+            lambda: self._server, lambda: self._params.value.hang_seconds, self._worker.replace, self._fail
+        )
+        # Real time: simulated time may not run.
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self.create_timer(_WATCH_SECONDS, self._watchdog.look, clock=steady)
         self._diagnostics = Diagnostics(self, "perception_infer", self._report)
         if self._params.value.autostart:
-            # Real time: simulated time may not run yet.
-            self._starter = self.create_timer(0.0, self._start, clock=Clock(clock_type=ClockType.STEADY_TIME))
+            self._starter = self.create_timer(0.0, self._start, clock=steady)
 
     def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Load and check the model; listen for images and announcements."""
@@ -72,24 +86,34 @@ class InferNode(LifecycleNode):
             params.canary_frames, params.canary_agreement, params.engine_build,
         )  # fmt: skip
         log = self.get_logger().info
-        load = partial(report.load_logged, params.wish(log), log)
-        server = ModelServer(ModelRepository(root), rules, load, self._tell, self._idle)
-        server.pin(params.pin)
+        load = PatientLoad(
+            partial(report.load_logged, params.wish(log), log),
+            lambda: self._params.value.hang_seconds,
+            self._ending.is_set,
+        )
+        server = None
         try:
+            repository = ModelRepository(root, params.trusted())
+            history = params.history(root, lambda line: self._tell(line, True))
+            record = Record(history, params.model, self.get_fully_qualified_name())
+            fetch = params.fetcher(root, repository.trust, log)
+            server = ModelServer(repository, rules, load, self._tell, self._idle, record, fetch)
+            server.pin(params.pin)
             if not server.load_first(params.version or None) and not server.status().waits:
                 self.get_logger().info(f"no model '{params.model}' in {root} yet: waiting for the first announcement")
-        except UserError as error:
-            self._failure = str(error)
-            server.close()
+        except (UserError, Cancelled) as error:
+            self._failure = str(error) or "told to end"
+            if server is not None:
+                server.close()
             # At autostart the process ends with this line; told once is enough.
-            if not self._starting:
+            if not self._starting and not self._ending.is_set():
                 self.get_logger().error(self._failure)
             return _FAILURE
-        self._server = server
+        self._server, self._failure = server, ""
         self._params.lock()
-        for source, prefix in enumerate(self._cameras):
-            kind, topic = image_topic(self, prefix + "image", params.image_transport)
-            self._listen(kind, topic, compat.with_message_info(partial(self._on_image, source)), qos.NEWEST)
+        callbacks = [compat.with_message_info(partial(self._on_image, source)) for source in range(len(self._cameras))]
+        topics = [image_topic(self, prefix + "image", params.image_transport) for prefix in self._cameras]
+        self._images.listen([(*topic, callback) for topic, callback in zip(topics, callbacks, strict=True)])
         if params.detections_3d != "off":
             self._outputs.places = [
                 Places(self, prefix, lambda: self._params.value, self._complain) for prefix in self._cameras
@@ -101,18 +125,41 @@ class InferNode(LifecycleNode):
     def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Answer frames."""
         self._worker.resume()
+        self._images.watch.begin()
         self._state = "active"
         return _SUCCESS
 
     def on_deactivate(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Stop answering frames; models, subscriptions and loading go on."""
         self._worker.pause()
+        self._images.watch.end()
         self._state = "inactive"
-        return _SUCCESS
+        return TransitionCallbackReturn.ERROR if self._broken else _SUCCESS
 
     def on_cleanup(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model and stop listening."""
-        self._worker.pause()
+        if self._broken:
+            # What is to be done is done by `on_error`.
+            return TransitionCallbackReturn.ERROR
+        self._free()
+        return _SUCCESS
+
+    def on_shutdown(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything."""
+        self._free()
+        return _SUCCESS
+
+    def on_error(self, _state: LifecycleState) -> TransitionCallbackReturn:
+        """Free everything; the node may be configured again."""
+        self._free()
+        self._broken = False
+        return _SUCCESS
+
+    def _free(self) -> None:
+        if not self._worker.pause():
+            # Another model will need another thread.
+            self._worker.replace()
+        self._images.close()
         for subscription in self._listeners:
             self.destroy_subscription(subscription)
         self._listeners.clear()
@@ -123,17 +170,17 @@ class InferNode(LifecycleNode):
             self._server.close()
         self._server, self._state = None, "unconfigured"
         self._params.lock(False)
-        return _SUCCESS
 
-    def on_shutdown(self, _state: LifecycleState) -> TransitionCallbackReturn:
-        """Free everything."""
-        return self.on_cleanup(_state)
+    def interrupt(self) -> None:
+        """Give up loading; called by the handler of a signal, in the midst of whatever the node does."""
+        self._ending.set()
 
     def close(self) -> None:
-        """End the threads within 2 s; called once before the node is destroyed."""
-        self._worker.stop(timeout=1.0)
+        """End the threads, as far as they end within 2 s; called once before the node is destroyed."""
+        self._ending.set()
+        self._worker.stop(timeout=0.6)
         if self._server is not None:
-            self._server.close(timeout=0.7)
+            self._server.close(timeout=0.6)
         self._diagnostics.close()
 
     def _idle(self) -> bool:
@@ -155,16 +202,26 @@ class InferNode(LifecycleNode):
         self.destroy_timer(self._starter)
         self._starting = True
         if self.trigger_configure() != _SUCCESS or self.trigger_activate() != _SUCCESS:
+            if self._ending.is_set():
+                return
             raise UserError(self._failure or "the node could not be started")
         self._starting = False
 
     def _listen(self, kind: type[Any], topic: str, callback: Any, profile: Any) -> None:
         options = QoSOverridingOptions.with_default_policies()
+        # A copy, since rclpy writes overrides into the profile.
         self._listeners.append(
-            Node.create_subscription(self, kind, topic, callback, profile, qos_overriding_options=options)
+            Node.create_subscription(self, kind, topic, callback, copy.copy(profile), qos_overriding_options=options)
         )
 
+    def _fail(self, reason: str) -> None:
+        """No model can go on: back to unconfigured by the lifecycle's error path, with the reason on /diagnostics."""
+        self._failure, self._broken = reason, True
+        self.get_logger().error(f"{reason}; the node is unconfigured until somebody configures it again")
+        (self.trigger_deactivate if self._state == "active" else self.trigger_cleanup)()
+
     def _on_image(self, source: int, message: Any, info: Mapping[str, Any]) -> None:
+        self._images.watch.heard(source)
         self._worker.put(message, compat.publisher_gid(info), compat.publication_sequence_number(info), source)
 
     def _on_checkpoint(self, message: VisionInfo) -> None:
@@ -187,19 +244,31 @@ class InferNode(LifecycleNode):
     def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
         status = self._server.status() if self._server is not None else None
         healthy, message, values = report.diagnostics(
-            self._state, self._params.value.model, status, self._worker.counts(), self._times
+            self._state,
+            self._params.value.model,
+            status,
+            self._worker.counts(),
+            self._watchdog.replacements,
+            self._times,
         )
+        level = OK if healthy else WARN
+        if self._failure and self._state == "unconfigured":
+            level, message = ERROR, self._failure
+        problems, seen = self._images.report(self._params.value.camera_timeout)
+        if problems:
+            level, message = max(level, WARN), "; ".join([message, *problems])
+        values = {**values, **seen}
         if self._outputs.places:
             values = {**values, "frames_unplaced": sum(places.unplaced for places in self._outputs.places)}
         if len(self._cameras) > 1:
             named = zip(self._params.value.cameras, self._worker.processed(), strict=True)
             values = {**values, **{f"frames_processed.{name}": count for name, count in named}}
-        return (OK if healthy else WARN), message, values
+        return level, message, values
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop."""
-    return run(InferNode, "infer_node", args)
+    return run(InferNode, "infer_node", args, within=_END_SECONDS)
 
 
 if __name__ == "__main__":

@@ -7,14 +7,19 @@ from dataclasses import dataclass
 from perception_common.errors import UserError
 from perception_common.params import param
 
+from ..fetching import FetchParams
 from ..running import RunningParams
 from ..selection_params import SelectionParams
 from ..spatial import floor_of
+from ..trust_params import StateParams, TrustParams
+from .supervision_params import SupervisionParams
 from .transport_params import TransportParams
 
 
 @dataclass(frozen=True)
-class InferParams(TransportParams, SelectionParams, RunningParams):
+class InferParams(
+    FetchParams, StateParams, TrustParams, SupervisionParams, TransportParams, SelectionParams, RunningParams
+):
     """Parameters of infer_node: which model, how it runs, and what is published."""
 
     model_root: str = param(

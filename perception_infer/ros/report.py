@@ -40,7 +40,7 @@ def load_logged(
 
 
 def diagnostics(
-    state: str, model: str, server: ServerStatus | None, frames: FrameCounts, times: Times
+    state: str, model: str, server: ServerStatus | None, frames: FrameCounts, replacements: int, times: Times
 ) -> tuple[bool, str, Mapping[str, Any]]:
     """Whether all is well, a line for people, and the values."""
     status = server or _NO_MODEL
@@ -49,6 +49,7 @@ def diagnostics(
         message = f"waiting for model '{model}'" if server else state
     else:
         message = f"serving {serving}" if state == "active" else f"{state}, {serving} loaded"
+        message += "" if status.signer else ", not signed"
     if status.loading:
         message += ", loading its successor" if status.version else ", loading"
     if status.waits:
@@ -61,6 +62,7 @@ def diagnostics(
         "serving_name": status.name,
         "serving_version": status.version,
         "backend": status.backend,
+        "signed_by": status.signer,
         "frames_received": frames.received,
         "frames_processed": frames.processed,
         "frames_unprocessed": frames.unprocessed,
@@ -69,6 +71,8 @@ def diagnostics(
         "frames_stale": frames.stale,
         "frames_unwatched": frames.unwatched,
         "frames_failed": frames.failed,
+        "hung_frames": frames.hung,
+        "worker_replacements": replacements,
         "frames_lost_in_transport": frames.lost_in_transport,
         "frames_lost_in_swaps": frames.lost_in_swaps,
         "loads": status.loads,

@@ -4,6 +4,9 @@ One thread runs the model. While it does, a second prepares the frame that comes
 third publishes what came of the one before; all three are mostly outside of Python's lock. A frame is prepared as late
 as the time that the model usually takes allows, for it is the newest one that is wanted. With time to spare between
 frames, the first thread does all of it, without handing anything over.
+
+A first thread that a model keeps is replaced by a fresh one. Each has a number, and one whose number has passed neither
+counts nor publishes what it still holds: it ends.
 """
 
 from __future__ import annotations
@@ -13,8 +16,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
+from ..cancelling import Abandoned
 from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
 
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
@@ -34,7 +39,10 @@ class Stages(Protocol):
         """Publish. Never called twice at once, and in the order of `run`."""
 
     def after(self, done: Sequence[Any]) -> None:
-        """What else there is to do with the model; called by the thread of `run`."""
+        """What else there is to do with the model; called by the thread of `run`.
+
+        This and `run` may raise `Abandoned`: the thread ends, and `FrameWorker.replace` goes on.
+        """
 
 
 @dataclass(frozen=True)
@@ -80,6 +88,10 @@ class FrameWorker:
         self._running_since: float | None = None
         self._running = self._stopped = self._busy = self._preparing = self._finishing = False
         self._threads: list[threading.Thread] = []
+        self._generation = 0
+        #: Frames that the thread of `run` holds, and those of its predecessors that may still be alive.
+        self._held: list[Frame] = []
+        self._left_behind: list[threading.Thread] = []
 
     def put(self, message: Any, sender: bytes | None = None, number: int | None = None, source: int = 0) -> None:
         """Offer a message; dropped at once while paused (and then not counted as received)."""
@@ -100,9 +112,8 @@ class FrameWorker:
         with self._lock:
             self._running = True
             if not self._threads:
-                for work, name in ((self._run, "run"), (self._prepare_ahead, "prepare"), (self._finish_done, "finish")):
-                    self._threads.append(threading.Thread(target=work, name=f"frames: {name}", daemon=True))
-                    self._threads[-1].start()
+                others = (self._prepare_ahead, "prepare"), (self._finish_done, "finish")
+                self._threads = [self._runner(), *(_started(work, name) for work, name in others)]
 
     def pause(self, timeout: float = 1.5) -> bool:
         """Drop waiting frames and wait until those in work are done; False when that takes too long."""
@@ -114,8 +125,26 @@ class FrameWorker:
             self._ahead.clear()
             return self._changed.wait_for(self._idle, timeout)
 
+    def replace(self) -> int:
+        """Go on with a fresh thread in the place of the one that a model keeps; how many frames that one held.
+
+        These count as failed, and as hung.
+        """
+        with self._lock:
+            held, self._held = self._held, []
+            self._count(failed=len(held), hung=len(held), lost_in_swaps=sum(frame.in_swap for frame in held))
+            self._generation += 1
+            self._running_since, self._busy = None, False
+            self._changed.notify_all()
+            if self._threads and not self._stopped:
+                self._left_behind = [thread for thread in self._left_behind if thread.is_alive()]
+                self._left_behind.append(self._threads[0])
+                self._threads[0] = self._runner()
+            self._to_run.notify_all()
+            return len(held)
+
     def stop(self, timeout: float = 1.5) -> bool:
-        """End the threads for good; False when they did not end in time."""
+        """End the threads for good; False when they, or one that was left behind, did not end in time."""
         with self._lock:
             self._running, self._stopped = False, True
             for condition in (self._to_run, self._to_prepare, self._to_finish):
@@ -123,7 +152,7 @@ class FrameWorker:
         limit = time.monotonic() + timeout
         for thread in self._threads:
             thread.join(max(0.0, limit - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        return not any(thread.is_alive() for thread in (*self._threads, *self._left_behind))
 
     def counts(self) -> FrameCounts:
         """The counters at this moment."""
@@ -135,54 +164,70 @@ class FrameWorker:
         with self._lock:
             return self._processed[:]
 
-    def _run(self) -> None:
-        while (items := self._next()) is not None:
-            begun = [item if item.prepared is not None else self._prepare(item.frame) for item in items]
-            ready = self._settle_outcomes([(item.frame, item.prepared) for item in begun])
-            if ready:
-                self._run_ready(ready)
+    def _runner(self) -> threading.Thread:
+        return _started(partial(self._run, self._generation), "run")
 
-    def _run_ready(self, ready: list[tuple[Frame, Any]]) -> None:
+    def _run(self, generation: int) -> None:
+        try:
+            while (items := self._next(generation)) is not None:
+                begun = [item if item.prepared is not None else self._prepare(item.frame) for item in items]
+                ready = self._settle_outcomes([(item.frame, item.prepared) for item in begun], generation)
+                if ready:
+                    self._run_ready(ready, generation)
+        except Abandoned:
+            pass  # what it held is counted by `replace`
+
+    def _run_ready(self, ready: list[tuple[Frame, Any]], generation: int) -> None:
         with self._lock:
-            self._running_since = began = time.perf_counter()
+            if generation == self._generation:
+                self._running_since = time.perf_counter()
             self._to_prepare.notify()
+        began = time.perf_counter()
         try:
             answers: Sequence[Any] = self._stages.run([prepared for _, prepared in ready])
         except Exception as error:  # one bad frame must not end the worker
             self._failed(error)
             answers = [Outcome.FAILED] * len(ready)
-        self._run_times.add(time.perf_counter() - began)
-        done = self._settle_outcomes([(frame, answer) for (frame, _), answer in zip(ready, answers, strict=True)])
+        took = time.perf_counter() - began
+        answered = [(frame, answer) for (frame, _), answer in zip(ready, answers, strict=True)]
+        done = self._settle_outcomes(answered, generation)
         with self._lock:
+            if generation != self._generation:
+                raise Abandoned
+            self._run_times.add(took)
             self._running_since = None
             # Whoever is to begin the next run at once does not publish.
             handed_over = bool(self._ahead or self._preparing or self._waiting or self._finishing or self._done)
             if handed_over:
                 self._done.extend(done)
+                self._held.clear()
                 self._to_finish.notify()
         if not handed_over:
             for frame, answer in done:
-                self._finish(frame, answer)
+                self._finish(frame, answer, generation)
         try:
             self._stages.after([answer for _, answer in done])
         except Exception as error:  # nor must what comes after it
             self._failed(error)
 
-    def _next(self) -> list[_Item] | None:
-        """Wait for frames; None when the worker is to stop."""
+    def _next(self, generation: int) -> list[_Item] | None:
+        """Wait for frames; None when this thread is to end."""
+
+        def over() -> bool:
+            return self._stopped or generation != self._generation
+
         with self._lock:
-            self._busy = False
+            if not over():
+                self._busy = False
             self._changed.notify_all()
-            self._to_run.wait_for(
-                lambda: self._stopped or bool(self._ahead) or (bool(self._waiting) and not self._preparing)
-            )
-            if self._stopped:
+            self._to_run.wait_for(lambda: over() or bool(self._ahead) or (bool(self._waiting) and not self._preparing))
+            if over():
                 return None
             self._busy = True
-            if self._ahead:
-                items, self._ahead = self._ahead, []
-                return items
-            return [_Item(frame, None) for frame in self._pick()]
+            items, self._ahead = self._ahead, []
+            items = items or [_Item(frame, None) for frame in self._pick()]
+            self._held = [item.frame for item in items]
+            return items
 
     def _prepare_ahead(self) -> None:
         while (frames := self._next_to_prepare()) is not None:
@@ -236,13 +281,13 @@ class FrameWorker:
                 self._finishing = True
             self._finish(frame, answer)
 
-    def _finish(self, frame: Frame, answer: Any) -> None:
+    def _finish(self, frame: Frame, answer: Any, generation: int | None = None) -> None:
         try:
             outcome = self._stages.finish(answer)
         except Exception as error:  # one bad frame must not end the worker
             self._failed(error)
             outcome = Outcome.FAILED
-        self._settle(frame, outcome)
+        self._settle(frame, outcome, generation)
 
     def _pick(self) -> list[Frame]:
         """The frames of the next run: of the cameras that were served longest ago. Called with the lock held."""
@@ -255,15 +300,21 @@ class FrameWorker:
     def _idle(self) -> bool:
         return not (self._busy or self._preparing or self._finishing or self._done or self._ahead)
 
-    def _settle_outcomes(self, found: list[tuple[Frame, Any]]) -> list[tuple[Frame, Any]]:
+    def _settle_outcomes(self, found: list[tuple[Frame, Any]], generation: int) -> list[tuple[Frame, Any]]:
         """Count those whose way ends here; the others."""
         for frame, value in found:
             if isinstance(value, Outcome):
-                self._settle(frame, value)
+                self._settle(frame, value, generation)
         return [(frame, value) for frame, value in found if not isinstance(value, Outcome)]
 
-    def _settle(self, frame: Frame, outcome: Outcome) -> None:
+    def _settle(self, frame: Frame, outcome: Outcome, generation: int | None) -> None:
+        """Count a frame; ``generation`` is that of the thread of `run`, None for any other thread."""
         with self._lock:
+            if generation is not None:
+                if generation != self._generation:
+                    return
+                # By identity: messages are slow to compare.
+                self._held = [held for held in self._held if held is not frame]
             if outcome is Outcome.NO_MODEL:
                 self._count(unprocessed=1, without_model=1)
             elif outcome is Outcome.FAILED:
@@ -280,3 +331,9 @@ class FrameWorker:
         self._counts = replace(
             self._counts, **{name: getattr(self._counts, name) + step for name, step in steps.items()}
         )
+
+
+def _started(work: Callable[[], None], name: str) -> threading.Thread:
+    thread = threading.Thread(target=work, name=f"frames: {name}", daemon=True)
+    thread.start()
+    return thread

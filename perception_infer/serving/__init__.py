@@ -4,7 +4,21 @@ No ROS here. Three threads meet in `server.ModelServer`: the node's (announcemen
 that answers frames.
 """
 
-from .rules import Announcement, Answer, Load, Rules, ServerStatus
+from .patience import PatientLoad
+from .record import Record
+from .rules import Announcement, Answer, Hung, Load, Rules, ServerStatus
 from .server import ModelServer
+from .watchdog import Watchdog
 
-__all__ = ["Announcement", "Answer", "Load", "ModelServer", "Rules", "ServerStatus"]
+__all__ = [
+    "Announcement",
+    "Answer",
+    "Hung",
+    "Load",
+    "ModelServer",
+    "PatientLoad",
+    "Record",
+    "Rules",
+    "ServerStatus",
+    "Watchdog",
+]

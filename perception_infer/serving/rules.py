@@ -38,7 +38,7 @@ class Announcement:
     """Name, URI of the manifest and version, as told on the topic ``checkpoint``.
 
     ``by_hand`` is a version that the operator asks for; ``rebuild`` the one that serves, on a backend that had to wait
-    for its engine.
+    for its engine; ``again`` one that hung, after which nothing serves.
     """
 
     name: str
@@ -46,6 +46,14 @@ class Announcement:
     version: int
     by_hand: bool = False
     rebuild: bool = False
+    again: bool = False
+
+    @property
+    def why(self) -> str:
+        """What it is loaded for, for people."""
+        if self.again:
+            return "loaded anew after it hung"
+        return "its engine is there" if self.rebuild else "chosen by hand" if self.by_hand else "announced"
 
     @property
     def title(self) -> str:
@@ -63,17 +71,41 @@ class Answer(Generic[T]):
 
 
 @dataclass(frozen=True)
+class Hung:
+    """A model that was left behind because it did not answer.
+
+    Attributes:
+        predictor: the model; whoever asked it frees it.
+        since: when the call began that does not end (`time.monotonic`).
+        tried: it was only tried, while another one served.
+        successor: what serves now, or with the next frame; None when there is nothing.
+    """
+
+    predictor: Predictor
+    since: float
+    tried: bool
+    successor: Predictor | None
+
+    @property
+    def title(self) -> str:
+        """``name v3 on onnxruntime``, for people."""
+        return f"{self.predictor.bundle.title} on {self.predictor.backend.name}"
+
+
+@dataclass(frozen=True)
 class ServerStatus:
     """Counters and state at one moment.
 
     ``swaps`` counts replacements, ``loads`` models that were proven ready, ``rolled_back`` those of the swaps that were
     undone because the new model failed. ``canary`` is the mean agreement of the last model that answered beside the one
-    that serves, -1 before there was any. ``waits`` names the backend that waits for its engine.
+    that serves, -1 before there was any. ``signer`` is the
+    trusted key that signed what is shown, empty for none. ``waits`` names the backend that waits for its engine.
     """
 
     name: str = ""
     version: int = 0
     backend: str = ""
+    signer: str = ""
     loading: bool = False
     pinned: bool = False
     waits: str = ""

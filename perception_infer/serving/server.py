@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import TypeVar
 
 from perception_common.errors import UserError
 
 from ..cancelling import Cancelled
 from ..engines.source import EngineMissing
+from ..fetching import is_remote
+from ..history import History
 from ..loading import Proven
 from ..models import Bundle, ModelRepository, open_bundle, resolve_location
 from ..predictor import Predictor
 from .lineup import Lineup
-from .rules import Announcement, Answer, Load, Rules, ServerStatus
+from .record import Record
+from .rules import Announcement, Answer, Hung, Load, Rules, ServerStatus
 
 T = TypeVar("T")
 _IDLE_POLL_SECONDS = 0.5
@@ -34,6 +39,9 @@ class ModelServer:
         load: makes a bundle ready.
         tell: called with one line for the log, and whether it is an error; from any thread.
         idle: whether nobody needs answers now; asked twice a second where engines are built ``when_idle``.
+        record: what was accepted before, and where it is told what serves (None: nowhere, and nothing was).
+        fetch: brings an announced bundle of http or https into the repository and returns its directory, giving up when
+            the callable returns True (None: such announcements are refused).
     """
 
     def __init__(
@@ -43,16 +51,21 @@ class ModelServer:
         load: Load,
         tell: Callable[[str, bool], None],
         idle: Callable[[], bool] = _busy,
+        record: Record | None = None,
+        fetch: Callable[[Announcement, Callable[[], bool]], Path] | None = None,
     ) -> None:
+        self._fetch = fetch
         self._repository, self._rules, self._load, self._tell, self._idle = repository, rules, load, tell, idle
         self._lock = threading.Condition()
-        self._lineup = Lineup(self._lock, rules, self._on_dismissed)
+        self._record = record or Record(History(None, repository.root, lambda line: tell(line, True)), rules.name)
+        self._lineup = Lineup(self._lock, rules, self._record.serves, self._on_dismissed)
         self._wanted: Announcement | None = None
         self._loading: Announcement | None = None
         self._held: Announcement | None = None
+        self._again: Announcement | None = None
+        self._lost = ""
         self._pinned = False
         self._waits = ""
-        self._accepted: set[int] = set()
         self._loads = self._refused = self._ignored = 0
         self._last_error = ""
         self._closed = False
@@ -72,12 +85,14 @@ class ModelServer:
         """
         name = self._rules.name
         if version is not None:
-            return self._load_now(self._repository.open(name, version))
+            return self._load_now(self._repository.open(name, version), "chosen at the start")
         for candidate in reversed(self._repository.versions(name)):
             try:
-                return self._load_now(self._repository.open(name, candidate))
+                if not self._rules.allow_downgrade:
+                    self._record.require_older_known(candidate)
+                return self._load_now(self._repository.open(name, candidate), "the newest at the start")
             except UserError as error:
-                self._refuse(f"{name} v{candidate} refused: {error}")
+                self._refuse(candidate, f"{name} v{candidate} refused: {error}")
         return False
 
     def announce(self, announcement: Announcement) -> None:
@@ -87,7 +102,7 @@ class ModelServer:
             if refusal is None:
                 self._want(announcement)
         if refusal:
-            self._refuse(refusal)
+            self._refuse(announcement.version, refusal)
 
     def choose(self, version: int) -> None:
         """Serve a version of the repository by hand: also an older one, and while pinned. 0 is the newest.
@@ -113,6 +128,29 @@ class ModelServer:
     def audition(self, compare: Callable[[Predictor], float | None]) -> None:
         """Try a new model beside the one that serves, see `Lineup.audition`. Called by the worker only."""
         self._lineup.audition(compare)
+
+    def abandon(self, limit: float) -> Hung | None:
+        """Leave behind a model that hangs, see `Lineup.abandon`; `go_on` is what is to come after it."""
+        return self._lineup.abandon(limit)
+
+    def go_on(self, hung: Hung) -> None:
+        """With the model before; where there is none, load the one that hung anew, before all else (see `lost`)."""
+        bundle, successor = hung.predictor.bundle, hung.successor
+        kept = f"a frame has kept it for {time.monotonic() - hung.since:.0f} s"
+        if successor is not None:
+            self._on_dismissed(hung.predictor, f"{kept}; {successor.bundle.title} serves")
+            return
+        line = f"{hung.title} hangs: {kept}; it is loaded anew"
+        with self._lock:
+            self._last_error, self._lost = line, ""
+            self._again = self._announcement_of(bundle, again=True)
+            self._wake_loader()
+        self._tell(line, True)
+
+    @property
+    def lost(self) -> str:
+        """Why nothing serves any more: a model hung and could not be loaded anew; "" while that is not so."""
+        return self._lost
 
     def expected(self) -> Predictor | None:
         """The model that will probably answer the next frame; only to be asked what images it takes."""
@@ -146,7 +184,11 @@ class ModelServer:
                 return status
             manifest, backend = shown.bundle.manifest, shown.backend
             return replace(
-                status, name=manifest.name, version=manifest.version, backend=f"{backend.name} {backend.precision}"
+                status,
+                name=manifest.name,
+                version=manifest.version,
+                backend=f"{backend.name} {backend.precision}",
+                signer=shown.bundle.signer,
             )
 
     def close(self, timeout: float = 1.5) -> None:
@@ -158,6 +200,7 @@ class ModelServer:
             self._thread.join(timeout)
         with self._lock:
             self._lineup.close()
+        self._record.ended()
 
     def _judge(self, announcement: Announcement) -> str | None:
         """None: load it; "": ignored; else the reason of refusal. Called with the lock held."""
@@ -173,9 +216,13 @@ class ModelServer:
             return ""
         if announcement.by_hand:
             return None
-        newest = max({0, *self._accepted, *under_way})
-        if version < newest and version not in self._accepted and not self._rules.allow_downgrade:
-            return f"{announcement.title} refused: older than the accepted v{newest} (see allow_downgrade)"
+        if not self._rules.allow_downgrade:
+            try:
+                self._record.require_older_known(version)
+            except UserError as error:
+                return f"{announcement.title} refused: {error}"
+            if version < max(under_way, default=0) and not self._record.knows(version):
+                return f"{announcement.title} refused: a newer version is being loaded"
         if self._pinned:
             self._ignored, self._held = self._ignored + 1, announcement
             return ""
@@ -184,14 +231,19 @@ class ModelServer:
     def _want(self, announcement: Announcement) -> None:
         """Load this next. Called with the lock held."""
         self._wanted = announcement
+        self._wake_loader()
+
+    def _wake_loader(self) -> None:
+        """There is something to load. Called with the lock held."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._load_wanted, name="model loader", daemon=True)
             self._thread.start()
         self._lock.notify_all()
 
-    def _load_now(self, bundle: Bundle) -> bool:
+    def _load_now(self, bundle: Bundle, why: str) -> bool:
+        self._record.require_same(bundle)
         try:
-            self._ready(self._load(bundle, self._is_closed, False))
+            self._ready(self._load(bundle, self._is_closed, False), why)
         except EngineMissing as error:
             if self._rules.build == "never":
                 raise
@@ -206,7 +258,7 @@ class ModelServer:
             try:
                 self._load_one(announcement)
             except Cancelled:
-                self._tell(f"{announcement.title} given up: a newer announcement came", False)
+                self._put_off(announcement)
             except UserError as error:
                 self._give_up(announcement, str(error))
             except Exception as error:  # the loader must outlive a bundle that breaks in a new way
@@ -219,7 +271,9 @@ class ModelServer:
             self._wait_until_idle()
             may_build = True
         try:
-            self._ready(self._load(bundle, self._superseded, may_build))
+            # Nothing serves until it does.
+            superseded = self._is_closed if announcement.again else self._superseded
+            self._ready(self._load(bundle, superseded, may_build), announcement.why)
         except EngineMissing as error:
             if self._rules.build != "when_idle":
                 raise
@@ -230,21 +284,25 @@ class ModelServer:
         """Wait for an announcement to load; None when the server is closed."""
         with self._lock:
             self._loading = None
-            self._lock.wait_for(lambda: self._closed or self._wanted is not None)
+            self._lock.wait_for(lambda: self._closed or self._wanted is not None or self._again is not None)
             if self._closed:
                 return None
+            if self._again is not None:
+                self._loading, self._again = self._again, None
+                return self._loading
             self._loading, self._wanted = self._wanted, None
             return self._loading
 
     def _wait_until_idle(self) -> None:
         while not self._idle():
             with self._lock:
-                self._lock.wait_for(lambda: self._closed or self._wanted is not None, _IDLE_POLL_SECONDS)
+                self._lock.wait_for(self._superseded, _IDLE_POLL_SECONDS)
             if self._superseded():
                 raise Cancelled
 
     def _open(self, announcement: Announcement) -> Bundle:
-        bundle = open_bundle(resolve_location(announcement.uri, self._repository.root))
+        bundle = open_bundle(self._locate(announcement), self._repository.trust)
+        self._record.require_same(bundle)
         manifest = bundle.manifest
         if (manifest.name, manifest.version) != (announcement.name, announcement.version):
             raise UserError(f"the bundle is {bundle.title}, not what was announced", where=announcement.uri)
@@ -261,14 +319,20 @@ class ModelServer:
                 )
         return bundle
 
-    def _ready(self, proven: Proven) -> None:
+    def _locate(self, announcement: Announcement) -> Path:
+        if self._fetch is not None and is_remote(announcement.uri):
+            return self._fetch(announcement, self._superseded)
+        return resolve_location(announcement.uri, self._repository.root)
+
+    def _ready(self, proven: Proven, why: str) -> None:
         predictor, bundle = proven.predictor, proven.predictor.bundle
+        # Before it can serve, so that it is never served without being remembered.
+        self._record.accept(predictor, why)
         with self._lock:
             # Closed while a step of the loading could not be interrupted: nobody would free it later.
             unused: Predictor | None = predictor
             if not self._closed:
                 unused = self._lineup.offer(predictor)
-                self._accepted.add(bundle.manifest.version)
                 self._loads += 1
                 self._waits = ""
         if unused is not None:
@@ -286,32 +350,48 @@ class ModelServer:
             if self._wanted is None:
                 self._want(self._announcement_of(bundle, rebuild=True))
 
-    def _announcement_of(self, bundle: Bundle, by_hand: bool = False, rebuild: bool = False) -> Announcement:
+    def _announcement_of(
+        self, bundle: Bundle, by_hand: bool = False, rebuild: bool = False, again: bool = False
+    ) -> Announcement:
         manifest = bundle.manifest
-        return Announcement(manifest.name, bundle.uri, manifest.version, by_hand, rebuild)
+        return Announcement(manifest.name, bundle.uri, manifest.version, by_hand, rebuild, again)
 
     def _on_dismissed(self, failed: Predictor, why: str) -> None:
         """A model failed on frames; the same version may be announced again."""
         version = failed.bundle.manifest.version
         with self._lock:
             serves = self._lineup.shown
-            # The same version may serve on another backend.
-            if serves is None or serves.bundle.manifest.version != version:
-                self._accepted.discard(version)
-        self._refuse(f"{failed.bundle.title} on {failed.backend.name} refused: {why}")
+        # The same version may serve on another backend.
+        if serves is None or serves.bundle.manifest.version != version:
+            self._record.withdraw(version)
+        self._refuse(version, f"{failed.bundle.title} on {failed.backend.name} refused: {why}")
+
+    def _put_off(self, announcement: Announcement) -> None:
+        """Something has to be loaded before this; it is taken up again after a model that hung, but not otherwise."""
+        with self._lock:
+            taken_up = self._again is not None and self._wanted is None
+            if taken_up:
+                self._wanted = announcement
+        if not taken_up:
+            self._tell(f"{announcement.title} given up: a newer announcement came", False)
 
     def _give_up(self, announcement: Announcement, why: str) -> None:
+        if announcement.again:
+            with self._lock:
+                self._lost = self._last_error = f"{announcement.title} hung, and could not be loaded anew: {why}"
+            return
         if not announcement.rebuild:
-            self._refuse(f"{announcement.title} refused: {why}")
+            self._refuse(announcement.version, f"{announcement.title} refused: {why}")
             return
         with self._lock:
             backend, self._waits = self._waits, ""
-        self._refuse(f"{announcement.title} does not come to {backend}: {why}")
+        self._refuse(announcement.version, f"{announcement.title} does not come to {backend}: {why}")
 
-    def _refuse(self, line: str) -> None:
+    def _refuse(self, version: int, line: str) -> None:
         with self._lock:
             self._refused += 1
             self._last_error = line
+        self._record.refused(version, line)
         self._tell(line, True)
 
     def _is_closed(self) -> bool:
@@ -319,4 +399,4 @@ class ModelServer:
 
     def _superseded(self) -> bool:
         with self._lock:
-            return self._closed or self._wanted is not None
+            return self._closed or self._wanted is not None or self._again is not None

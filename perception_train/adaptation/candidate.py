@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,12 +14,15 @@ from perception_infer.contract.manifest import Dataset, Manifest
 from perception_infer.contract.parity import MIN_SCORE
 
 from ..data.coco import CocoDataset, Sample
-from ..export.bundle import Graph, write_bundle
+from ..export.bundle import Graph, Precision, write_bundle
 from ..export.candidate import PARITY_OBJECTS, Candidate, Source
 from ..models.network import Detector
 from ..training.validation import Validation
 from .objects import Found
 from .selftraining import SelfTraining
+
+if TYPE_CHECKING:
+    from ..signing.signer import Signer
 
 #: Detections of at least this score prove something: clearly above what the parity check leaves out.
 _SURE = 2 * MIN_SCORE
@@ -86,7 +90,7 @@ class AdaptedCandidate(Candidate):
         )
         super().__init__(model, source, threads)
 
-    def publish(self, repository: Path, scores: Validation | None) -> Path:
+    def publish(self, repository: Path, scores: Validation | None, signer: Signer | None = None) -> Path:
         """Prove parity and write the next version; its directory.
 
         Without ``scores`` the metrics stay empty: there are no labels to measure them on.
@@ -112,7 +116,8 @@ class AdaptedCandidate(Candidate):
             software={**facts.software, **self._adaptation.provenance()},
         )
         metrics = {} if scores is None else scores.metrics()
-        return write_bundle(repository, facts, {"fp32": Graph(self.onnx, metrics)}, self.weights, self.references)
+        graphs: dict[Precision, Graph] = {"fp32": Graph(self.onnx, metrics)}
+        return write_bundle(repository, facts, graphs, self.weights, self.references, signer)
 
 
 def _telling(pictures: CocoDataset, found: Sequence[int]) -> tuple[Sample, ...]:

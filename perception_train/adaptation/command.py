@@ -39,6 +39,7 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
         UserError: model, pictures or validation set cannot be used, or the adapted model is not fit to be published.
     """
     params.require_usable()
+    signer = params.signer()
     if params.threads:
         torch.set_num_threads(params.threads)
     repository = ModelRepository(Path(params.model_root))
@@ -74,7 +75,7 @@ def adapt(params: AdaptParams) -> dict[str, Any]:
         old, new = before.counts(manifest.thresholds), after.counts(thresholds)
         candidate = AdaptedCandidate(changed, manifest, what, dataset, after, thresholds, validation, params.threads)
         scores = candidate.validate() if validation is not None else None
-        directory = candidate.publish(repository.root, scores)
+        directory = candidate.publish(repository.root, scores, signer)
         display.advance(1)
     told = f"{sum(old)} objects found before, {sum(new)} after"
     if scores is not None:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from perception_common.errors import UserError
 from perception_common.params import param
 
+from ..signing.params import SigningParams
+
 #: Which parts of a detector are adapted: the beginnings of their modules' names.
 LAYERS: dict[str, tuple[str, ...]] = {"stem": ("stem.",), "backbone": ("stem.", "stage"), "all": ("",)}
 
 
 @dataclass(frozen=True)
-class AdaptParams:
+class AdaptParams(SigningParams):
     """Parameters of `perception-train adapt`."""
 
     model_root: str = param("models", "model repository")

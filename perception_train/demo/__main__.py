@@ -19,13 +19,24 @@ from . import summary
 from .display import Display
 from .processes import ProcessDied, Processes, ros_environment
 from .report import write_report
-from .run import STAGES, Demo, DemoFailed
+from .run import KEYS, STAGES, STATE, Demo, DemoFailed
 from .settings import DemoParams
 
 PROGRAM = "perception-demo"
 _MARKER = ".perception_demo"
 # What a run writes; datasets are kept for the next run, which completes or reuses them.
-_RESULTS = ("logs", "models", "train", "live.json", "live.samples", "bare_session.json", "summary.json", "report.html")
+_RESULTS = (
+    "logs",
+    "models",
+    KEYS,
+    STATE,
+    "train",
+    "live.json",
+    "live.samples",
+    "bare_session.json",
+    "summary.json",
+    "report.html",
+)
 
 
 def run(params: DemoParams) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 from perception_common import durable
 
 from ..data.appearance import HOME
+from ..signing.signer import PRIVATE_SUFFIX, generate
 from . import facts, summary
 from .display import Display
 from .processes import Child, Processes
@@ -36,6 +37,8 @@ STAGES = [
     "bare session",
     "report",
 ]
+#: Folders of a run, beside that of its models.
+KEYS, STATE = "keys", "state"
 _POLL = 0.25
 # The generator's status for a mistake of the user, such as a directory that holds another dataset.
 _USER_ERROR = 2
@@ -113,10 +116,13 @@ class Demo:
 
     def _start_nodes(self) -> None:
         s = self.settings
+        # What the node takes is signed by this run's trainer, as it should be on a robot.
+        generate(str(self.output / KEYS / "trainer"))
         # The trainer shares the machine.
         infer = dict(
-            threads=1, model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold
-        )
+            threads=1, model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold,
+            trust=str(self.output / KEYS), state=str(self.output / STATE),
+        )  # fmt: skip
         self.processes.start(INFER, [MODULES[INFER], *ros_args(infer)])
         evaluate = dict(
             output=str(self.output / "live.json"),
@@ -146,7 +152,8 @@ class Demo:
             dataset=str(train), validation=str(val), run_directory=str(self.output / "train"),
             model_root=str(self.output / "models"),
             model=s.model, width=s.network_width, height=s.network_height, batch=s.batch, minutes=s.train_minutes,
-            exports=s.exports, validations=s.validations, resume=False, **HOME,
+            exports=s.exports, validations=s.validations, resume=False,
+            signing_key=str(self.output / KEYS / f"trainer{PRIVATE_SUFFIX}"), **HOME,
         )  # fmt: skip
         self.marks["train_start"] = began = time.time()
         child = self.processes.start(TRAIN, [MODULES[TRAIN], *ros_args(params)], nice=s.trainer_nice)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from perception_infer.contract.manifest import (
     MANIFEST_NAME,
     PARITY_NAME,
     SCHEMA_VERSION,
+    SIGNATURE_NAME,
     WEIGHTS_NAME,
     Dataset,
     File,
@@ -38,6 +39,9 @@ from perception_infer.contract.manifest import (
     segmentation_tensors,
 )
 from perception_infer.models import ModelRepository
+
+if TYPE_CHECKING:
+    from ..signing.signer import Signer
 
 Precision = Literal["fp32", "fp16", "int8", "int8_cpu"]
 BackendName = Literal["onnxruntime", "openvino", "tensorrt"]
@@ -86,6 +90,7 @@ def write_bundle(
     graphs: Mapping[Precision, Graph],
     weights: bytes,
     parity: Mapping[str, npt.NDArray[Any]],
+    signer: Signer | None = None,
 ) -> Path:
     """Write the next version of a model, one above the highest that is there.
 
@@ -96,6 +101,7 @@ def write_bundle(
         weights: ``weights.safetensors``, serialised.
         parity: ``image`` uint8 [N, H, W, 3], and for each precision ``<precision>.boxes``, ``.scores`` and
             ``.labels`` (or ``.mask``) as the trainer's model (8 bits: the quantised graph) answered for them.
+        signer: signs the manifest, so that the bundle is never there without its signature; None leaves it unsigned.
 
     Returns:
         the new directory ``repository/<name>/<version>``.
@@ -118,7 +124,10 @@ def write_bundle(
         with durable.new_directory(directory) as work:
             for name, data in contents.items():
                 (work / name).write_bytes(data)
-            (work / MANIFEST_NAME).write_bytes(encode(manifest))
+            raw = encode(manifest)
+            (work / MANIFEST_NAME).write_bytes(raw)
+            if signer is not None:
+                (work / SIGNATURE_NAME).write_bytes(signer.sign(raw))
         _write_triton_config(directory.parent, manifest)
     return directory
 

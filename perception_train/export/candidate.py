@@ -6,6 +6,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +34,9 @@ from .bundle import Graph, ModelFacts, Precision, provisional_manifest, write_bu
 from .graph import inference_graph, to_onnx
 from .precision import Image
 from .variants import COMPARED, Variant, VariantMaker, check_precisions
+
+if TYPE_CHECKING:
+    from ..signing.signer import Signer
 
 #: Reference images are taken until they hold this many objects (noise or empty pictures would prove nothing).
 PARITY_OBJECTS = 10
@@ -113,7 +117,13 @@ class Candidate:
         )
         return {precision: maker.make(precision, images, budget, accept_drop) for precision in chosen}
 
-    def write(self, repository: Path, validation: Outcome, variants: Mapping[Precision, Variant] | None = None) -> Path:
+    def write(
+        self,
+        repository: Path,
+        validation: Outcome,
+        variants: Mapping[Precision, Variant] | None = None,
+        signer: Signer | None = None,
+    ) -> Path:
         """The new bundle's directory, with what `variants` made besides fp32; see `write_bundle`.
 
         Raises:
@@ -126,7 +136,7 @@ class Candidate:
         for precision, variant in (variants or {}).items():
             graphs[precision] = variant.graph
             references |= {f"{precision}.{name}": array for name, array in variant.references.items()}
-        return write_bundle(repository, facts, graphs, self.weights, references)
+        return write_bundle(repository, facts, graphs, self.weights, references, signer)
 
     def prove(self) -> Parity:
         """How near the graph's answers are to the model's, on the reference images.

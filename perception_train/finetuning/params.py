@@ -71,8 +71,10 @@ class FinetuneParams(TrainParams):
         """Check what single ranges cannot.
 
         Raises:
-            UserError: a dataset is not named, both are the same, or a number of the curve is none.
+            UserError: a dataset is not named, both are the same, a number of the curve is none, or the key that is to
+                sign cannot be used.
         """
+        self.signer()
         for name in ("real", "validation"):
             if not getattr(self, name):
                 raise UserError(

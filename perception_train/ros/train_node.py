@@ -182,7 +182,11 @@ class TrainNode(LifecycleNode):
             self._process.pause()
 
     def _announce(self, event: Mapping[str, Any]) -> None:
-        message = VisionInfo(method=event["name"], database_location=event["uri"], database_version=event["version"])
+        message = VisionInfo(
+            method=event["name"],
+            database_location=self._params.value.location(event),
+            database_version=event["version"],
+        )
         message.header.stamp = self.get_clock().now().to_msg()
         self._checkpoint.publish(message)
         self._values["version"] = event["version"]

@@ -10,10 +10,11 @@ from perception_common.params import param
 from ..data.augment import AugmentParams
 from ..data.sampling import SamplingParams
 from ..models import BUILDERS, STRIDE
+from ..signing.params import SigningParams
 
 
 @dataclass(frozen=True)
-class TrainParams(SamplingParams, AugmentParams):
+class TrainParams(SigningParams, SamplingParams, AugmentParams):
     """Parameters of a training run (`perception-train run` and `train_node`)."""
 
     dataset: tuple[str, ...] = param((), "directories of the training datasets, of the same classes", alone=True)
@@ -87,8 +88,10 @@ class TrainParams(SamplingParams, AugmentParams):
         """Check what single ranges cannot.
 
         Raises:
-            UserError: a dataset is not named, no budget is given, or a side is no multiple of the stride.
+            UserError: a dataset is not named, no budget is given, a side is no multiple of the stride, or the key that
+                is to sign cannot be used.
         """
+        self.signer()
         for name in ("dataset", "validation"):
             if not getattr(self, name):
                 raise UserError(

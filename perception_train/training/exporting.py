@@ -66,7 +66,8 @@ class Exporter:
         Raises:
             UserError: it is not fit to be published.
         """
-        version = int(candidate.write(Path(self._params.model_root), result, variants).name)
+        p = self._params
+        version = int(candidate.write(Path(p.model_root), result, variants, p.signer()).name)
         self._state.versions.append(version)
         self._emit("export", **self.announcement(version), **result.metrics())
         return version

@@ -13,9 +13,11 @@ from bundles import scene, write_detector
 from perception_infer.backends.select import Wish
 from perception_infer.cancelling import Cancelled
 from perception_infer.engines.source import EngineMissing
+from perception_infer.history import History
 from perception_infer.loading import Proven, load_proven
 from perception_infer.models import Bundle, ModelRepository
-from perception_infer.serving import Announcement, Answer, ModelServer, Rules
+from perception_infer.serving import Announcement, Answer, ModelServer, Record, Rules
+from perception_infer.trust import ANYONE, Trust
 
 WAIT = 10.0
 PICTURE = scene((640, 480), {"red": (40, 40, 100, 80)})
@@ -66,13 +68,15 @@ class Bench:
         for _ in range(count):
             write_detector(self.root, **options)
 
-    def server(self, **rules: Any) -> ModelServer:
+    def server(self, history: Path | None = None, trust: Trust = ANYONE, **rules: Any) -> ModelServer:
+        """A server that remembers in the file ``history``, or nothing of what another one did."""
         server = ModelServer(
-            ModelRepository(self.root),
+            ModelRepository(self.root, trust),
             Rules("rectangles", **rules),
             self.loader,
             lambda line, bad: self.told.append(line),
             self.idle.is_set,
+            Record(History(history, self.root, self.told.append), "rectangles", "/robot/infer_node"),
         )
         self.servers.append(server)
         return server

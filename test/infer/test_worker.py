@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
+from perception_infer.cancelling import Abandoned
 from perception_infer.ros.frames import Frame, Outcome, Recent, SequenceGaps
 from perception_infer.ros.worker import FrameWorker
 
@@ -42,7 +43,7 @@ class Harness:
         self.runs.append([frame.message for frame in frames])
         self.entered.release()
         assert self.go_on.acquire(timeout=WAIT)
-        if isinstance(self.outcome, Exception):
+        if isinstance(self.outcome, BaseException):
             raise self.outcome
         return [frame if self.outcome is Outcome.PROCESSED else self.outcome for frame in frames]
 
@@ -329,3 +330,46 @@ def test_every_frame_is_accounted_for_under_load() -> None:
     assert counts.received == counts.processed + counts.unprocessed == 3000
     assert sum(harness.worker.processed()) == counts.processed == len(harness.published)
     assert harness.worker.stop()
+
+
+def test_a_thread_that_the_model_keeps_is_left_behind_and_never_publishes(harness: Harness) -> None:
+    harness.begin("hangs")
+    harness.worker.put("waits")
+    harness.settled(lambda: harness.prepared == ["hangs", "waits"])
+    assert harness.worker.replace() == 1
+    assert harness.entered.acquire(timeout=WAIT), "a fresh thread goes on"
+    assert harness.taken == ["hangs", "waits"]
+    harness.go_on.release(2)
+    harness.settled(lambda: harness.published == ["waits"])
+    harness.begin("after")
+    harness.go_on.release()
+    harness.settled(lambda: harness.worker.counts().processed == 2)
+    counts = harness.worker.counts()
+    assert (counts.received, counts.failed, counts.hung, counts.unprocessed) == (3, 1, 1, 0)
+    assert harness.published == ["waits", "after"]
+    assert harness.worker.pause(timeout=WAIT)
+
+
+def test_a_thread_that_is_told_before_it_is_replaced_ends(harness: Harness) -> None:
+    harness.outcome = Abandoned()  # type: ignore[assignment]
+    harness.begin(1)
+    harness.go_on.release()
+    harness.worker.put(2)
+    harness.settled(lambda: not harness.worker._threads[0].is_alive())
+    assert harness.worker.counts().failed == 0
+    harness.outcome = Outcome.PROCESSED
+    assert harness.worker.replace() == 1
+    harness.go_on.release()
+    harness.settled(lambda: harness.worker.counts().processed == 1)
+    assert (harness.worker.counts().hung, harness.published, harness.errors) == (1, [2], [])
+
+
+def test_a_thread_that_is_still_kept_is_told_when_stopping() -> None:
+    harness = Harness()
+    harness.worker.resume()
+    harness.begin(1)
+    harness.worker.replace()
+    assert not harness.worker.stop(timeout=0.2)
+    harness.go_on.release()
+    harness.settled(lambda: harness.worker.stop(timeout=0.2))
+    assert harness.published == []

@@ -70,6 +70,42 @@ def test_arguments_are_described_and_repeat_no_default_of_a_node(path: Path) -> 
             assert "".join(part.text for part in argument.default_value) == ""
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, (False, None)),
+        ({"respawn": "true"}, (True, None)),
+        ({"respawn": "true", "respawn_delay": "2"}, (True, 2.0)),
+    ],
+)
+def test_nodes_are_started_again_where_that_is_asked_for(
+    given: dict[str, str], expected: tuple[bool, float | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    needs_launch()
+    from launch import LaunchContext
+
+    file = runpy.run_path(str(LAUNCH / "node.launch.py"))
+    context = LaunchContext()
+    context.launch_configurations.update(dict.fromkeys(file["OPTIONS"], "") | {"executable": "infer_node"} | given)
+    asked: dict[str, Any] = {}
+    monkeypatch.setitem(file["_start"].__globals__, "Node", lambda **words: asked.update(words))
+    file["_start"](context)
+    assert (asked["respawn"], asked["respawn_delay"]) == expected
+
+
+@pytest.mark.parametrize(("name", "value"), [("respawn", "often"), ("respawn_delay", "soon"), ("respawn_delay", "-1")])
+def test_wrong_words_about_starting_again_are_refused(name: str, value: str) -> None:
+    needs_launch()
+    from launch import LaunchContext
+
+    file = runpy.run_path(str(LAUNCH / "node.launch.py"))
+    context = LaunchContext()
+    options = dict.fromkeys(file["OPTIONS"], "")
+    context.launch_configurations.update(options | {"executable": "infer_node", "respawn": "true", name: value})
+    with pytest.raises(RuntimeError, match=f"launch argument '{name}' is '{value}'"):
+        file["_start"](context)
+
+
 @pytest.mark.slow
 def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) -> None:
     needs_launch()

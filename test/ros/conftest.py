@@ -18,7 +18,8 @@ def start(module_processes: Any) -> Start:
     from infer_client import NODE
 
     def begin(namespace: str, **parameters: object) -> subprocess.Popen[bytes]:
-        process: subprocess.Popen[bytes] = module_processes.node(NODE, namespace=namespace, **parameters)
+        told = {"require_signature": "trust" in parameters} | parameters
+        process: subprocess.Popen[bytes] = module_processes.node(NODE, namespace=namespace, **told)
         return process
 
     return begin

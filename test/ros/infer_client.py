@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -17,6 +18,7 @@ from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -89,7 +91,7 @@ class Client:
         for status in array.status:
             if status.name == f"{self.namespace}/infer_node":
                 values = {value.key: value.value for value in status.values}
-                self._diagnostics.append(values | {"message": status.message})
+                self._diagnostics.append(values | {"message": status.message, "level": str(status.level[0])})
 
     def header(self) -> Header:
         """A header that no other frame has."""
@@ -183,7 +185,9 @@ class World:
 
     def _spin(self) -> None:
         while not self._stop:
-            self.executor.spin_once(timeout_sec=0.05)
+            # A test destroys what it no longer wants from its own thread, and the wait may have begun with it.
+            with contextlib.suppress(InvalidHandle):
+                self.executor.spin_once(timeout_sec=0.05)
 
 
 def until(condition: Callable[[], bool], told: Callable[[], str] = lambda: "") -> None:

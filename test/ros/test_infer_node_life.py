@@ -82,7 +82,10 @@ def test_a_managed_node_pauses_without_losing_its_model(world: World, start: Sta
             "unknown parameter 'modell_root' [node infer_node]: did you mean 'model_root'?",
         ),
         ({"model": "rectangles"}, "parameter 'model_root' is not set"),
-        ({"model_root": "/nonexistent", "model": "rectangles", "version": 7}, "there is no model 'rectangles'"),
+        (
+            {"model_root": "/nonexistent", "model": "rectangles", "version": 7, "require_signature": False},
+            "there is no model 'rectangles'",
+        ),
         ({"model_root": "/nonexistent", "model": "rectangles", "threads": -1}, "parameter 'threads' cannot be -1"),
     ],
 )

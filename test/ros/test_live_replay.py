@@ -78,6 +78,7 @@ def test_drops_and_ages_of_a_played_recording(processes: Any, tmp_path: Path) ->
         {"image": CAMERA},
         model_root=json.dumps(str(tmp_path / "models")),
         model="rectangles",
+        require_signature=False,
         backend="onnxruntime",
         threads=1,
         # What comes before the evaluator is known is left out and counted, and nothing is lost on the way to it.

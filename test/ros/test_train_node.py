@@ -24,6 +24,7 @@ from std_srvs.srv import Trigger
 from vision_msgs.msg import VisionInfo
 
 from perception_common.ros import qos
+from perception_train.signing.signer import generate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train"))
 from shapes import make_dataset, small_run
@@ -104,7 +105,8 @@ def folder(tmp_path: Path) -> Path:
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listener: Listener, folder: Path) -> None:
-    told = settings(folder, steps=180, report=False)
+    generate(str(folder / "trust" / "trainer"))
+    told = settings(folder, steps=180, report=False, signing_key=folder / "trust" / "trainer.key")
     node = processes.node("perception_train.ros.train_node", namespace=NAMESPACE, **told, autostart=True)
     listener.until(lambda: listener.losses, "the first loss")
 
@@ -135,10 +137,11 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
     assert announced.database_version == 3
     assert announced.database_location == (folder / "models" / "shapes" / "3" / "manifest.json").as_uri()
 
-    # It starts with version 1, and hears of version 3 although it joins late.
+    # It takes what this trainer has signed; it starts with version 1, and hears of version 3 although it joins late.
     processes.node(
-        "perception_infer.ros.infer_node", namespace=NAMESPACE, model_root=folder / "models", model="shapes", version=1
-    )
+        "perception_infer.ros.infer_node", namespace=NAMESPACE, model_root=folder / "models", model="shapes", version=1,
+        trust=folder / "trust",
+    )  # fmt: skip
     processes.node("perception_sim.camera_node", namespace=NAMESPACE, rate=5.0, width=96, height=64)
     listener.until(lambda: any(m.database_version == 3 for m in listener.served), "version 3 to be served")
     assert processes.stop(node) == 0

@@ -1,0 +1,1 @@
+"""Offer a model repository to robots over http and https, read-only."""
