@@ -17,8 +17,9 @@ from ..models.network import Network
 from .group import Group
 from .optimize import accumulated
 
-#: What torch says on a CPU, where running out of memory has no type of its own.
-_CPU_OUT_OF_MEMORY = "can't allocate memory"
+#: What is said on a CPU, where running out of memory has no type of its own: by torch's allocator, and by oneDNN, which
+#: does not say what it lacked.
+_CPU_OUT_OF_MEMORY = ("can't allocate memory", "could not create a primitive")
 
 
 class Diverged(Exception):
@@ -124,4 +125,4 @@ def split_batch(batch: Batch, parts: int) -> list[Batch]:
 
 def out_of_memory(error: Exception) -> bool:
     """Whether an error of torch says that memory ran out."""
-    return isinstance(error, torch.OutOfMemoryError) or _CPU_OUT_OF_MEMORY in str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(text in str(error) for text in _CPU_OUT_OF_MEMORY)
