@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench bench-train bench-finetune bench-sim2real config pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -21,6 +21,15 @@ demo: setup ## the whole loop, live: DEMO=full (11 minutes on 2 cores) or DEMO=q
 
 test: lint ## lint, then every test, two files at a time (JOBS=4: four); ARGS='-k name' passes on to pytest
 	@$(VENV) -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
+
+faults: setup ## everything that may go wrong, done on purpose; the table goes to docs/benchmarks (half an hour)
+	@$(VENV) -m pytest test/faults --faults docs/benchmarks $(ARGS)
+
+fuzz: setup ## broken bytes for every reader, ten minutes of a core each; ARGS='--targets manifest --minutes 1'
+	@$(VENV) test/faults/fuzzing.py $(ARGS)
+
+soak: setup ## an hour of camera, swaps and training; ARGS='--bundle MODEL_REPO/NAME/VERSION --json FILE'
+	@$(VENV) -m bench.soak $(ARGS)
 
 lint: setup ## ruff, then mypy in strict mode on what runs on the robot
 	@$(VENV) -m ruff check .

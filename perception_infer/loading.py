@@ -74,6 +74,9 @@ def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool]
     if images.dtype != np.uint8 or images.shape[1:] != (size.height, size.width, 3) or not len(images):
         raise UserError(f"the parity images are {images.dtype} {images.shape}", where=where, fix=_REEXPORT)
     actual = _answers(backend, images, size.batch, names, cancelled)
+    if (labels := actual.get("labels")) is not None and labels.size and labels.max() >= len(manifest.classes):
+        told = f"the graph answers class {labels.max()}, the manifest names {len(manifest.classes)} classes"
+        raise UserError(told, where=where, fix=_REEXPORT)
     suppression_iou = None if manifest.suppression is None else manifest.suppression.iou
     parity = compare(manifest.task, expected, actual, variant.tolerance, suppression_iou)
     if parity.problem is not None:

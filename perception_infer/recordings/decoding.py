@@ -8,8 +8,24 @@ from typing import Any
 from .types import full_name, ros2_types
 
 
+class DecodeError(ValueError):
+    """Bytes that are no message of their type; says what refused them."""
+
+
 def decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
-    """What makes messages of a connection's bytes; ``reader`` and ``connection`` are rosbags'."""
+    """What makes messages of a connection's bytes, or raises `DecodeError`; both arguments are rosbags'."""
+    decode = _decoder(reader, connection)
+
+    def decoded(data: bytes) -> Any:
+        try:
+            return decode(data)
+        except Exception as error:  # rosbags' own, struct's, NumPy's
+            raise DecodeError(f"the message cannot be read ({type(error).__name__})") from error
+
+    return decoded
+
+
+def _decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
     kind = full_name(connection.msgtype)
     if type(reader).__module__.startswith("rosbags.rosbag1"):
         from rosbags.typesys import Stores, get_typestore

@@ -22,6 +22,7 @@ from perception_common.images import ImageError, Pixels
 from ..contract.detections import Result
 from ..predictor import Predictor
 from ..recordings.bag import Message, Recording
+from ..recordings.decoding import DecodeError
 from ..recordings.frames import pixels_of, stamp_of
 from ..selection import Look, Selection
 
@@ -143,8 +144,8 @@ def shown_frames(
 def _shown(index: int, message: Message, skips: Skips) -> Shown | None:
     try:
         decoded = message.decode()
-    except Exception as error:  # rosbags' own, struct's, NumPy's: bytes that are no such message
-        skips.add(f"the message cannot be read ({type(error).__name__})", index)
+    except DecodeError as error:
+        skips.add(str(error), index)
         return None
     try:
         rgb = pixels_of(decoded)

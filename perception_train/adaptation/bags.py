@@ -10,6 +10,7 @@ import cv2
 from perception_common.errors import UserError
 from perception_common.images import ImageError, Pixels
 from perception_infer.recordings.bag import Message, Recording
+from perception_infer.recordings.decoding import DecodeError
 from perception_infer.recordings.frames import image_topic, pixels_of
 from perception_infer.running import say
 
@@ -54,7 +55,5 @@ def from_bag(bag: Path, topic: str, most: int, folder: Path) -> list[Picture]:
 def _pixels(message: Message, where: str) -> Pixels:
     try:
         return pixels_of(message.decode())
-    except ImageError as error:
+    except (DecodeError, ImageError) as error:
         raise UserError(f"a frame cannot be used: {error}", where=where) from error
-    except Exception as error:  # rosbags' own, struct's, NumPy's: bytes that are no such message
-        raise UserError(f"a frame cannot be read ({type(error).__name__})", where=where) from error
