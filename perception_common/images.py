@@ -6,6 +6,7 @@ divided by 257. 32FC1 is taken as 0 to 1, and what is not a number as 0. One cha
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ Pixels = npt.NDArray[np.uint8]
 _Array = npt.NDArray[Any]
 #: Frames larger than this are refused before anything is allocated for them.
 MAX_SIDE = 16384
+_PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
+#: JPEG's markers: those whose segments state the size, and those that have no segment.
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+_JPEG_ALONE = frozenset((0x00, 0x01, *range(0xD0, 0xD9)))
 _8: np.dtype[Any] = np.dtype(np.uint8)
 _16: np.dtype[Any] = np.dtype(np.uint16)
 _FLOAT: np.dtype[Any] = np.dtype(np.float32)
@@ -103,8 +108,7 @@ class Raw:
             ImageError: size, step and data do not fit together.
         """
         height, width, step = self.height, self.width, self.step
-        if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
-            raise ImageError(f"size {width}x{height} is not usable: each side must be 1 to {MAX_SIDE} pixels")
+        _check_size(width, height)
         row, rows = width * channels * dtype.itemsize, int(height * planes)
         if step < row or len(self.data) < rows * step:
             raise ImageError(f"{len(self.data)} bytes with step {step} cannot hold {width}x{height} {self.encoding}")
@@ -147,17 +151,40 @@ def rgb_from_compressed(data: Any, stated_format: str) -> Pixels:
         ImageError: they are not an image.
     """
     encoded = np.frombuffer(data, np.uint8)
+    _check_size(*_stated_size(encoded))
     try:
         decoded = cv2.imdecode(encoded, cv2.IMREAD_COLOR) if encoded.size else None
     except cv2.error as error:
         raise ImageError(f"{encoded.size} bytes of '{stated_format}' cannot be decoded: {error.err}") from error
     if decoded is None:
         raise ImageError(f"{encoded.size} bytes of '{stated_format}' are not an image that can be decoded")
-    if max(decoded.shape[:2]) > MAX_SIDE:
-        raise ImageError(
-            f"size {decoded.shape[1]}x{decoded.shape[0]} is not usable: each side must be 1 to {MAX_SIDE} pixels"
-        )
+    _check_size(decoded.shape[1], decoded.shape[0])
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _check_size(width: int, height: int) -> None:
+    if not (0 < height <= MAX_SIDE and 0 < width <= MAX_SIDE):
+        raise ImageError(f"size {width}x{height} is not usable: each side must be 1 to {MAX_SIDE} pixels")
+
+
+def _stated_size(encoded: Pixels) -> tuple[int, int]:
+    """Width and height as the head of a PNG or JPEG file says, before anything is allocated; 1, 1 of other files."""
+    if encoded[:8].tobytes() == _PNG and encoded.size >= 24:
+        width, height = struct.unpack(">II", encoded[16:24].tobytes())
+        return width, height
+    data, at = encoded.tobytes() if encoded[:2].tobytes() == _JPEG else b"", 2
+    # As libjpeg does it: what stands between segments is skipped.
+    while 0 <= (at := data.find(b"\xff", at)) <= len(data) - 9:
+        if data[at + 1] in _JPEG_FRAMES:
+            height, width = struct.unpack_from(">HH", data, at + 5)
+            return width, height
+        if data[at + 1] == 0xFF:
+            at += 1
+        elif data[at + 1] in _JPEG_ALONE:
+            at += 2
+        else:
+            at += 2 + max(2, struct.unpack_from(">H", data, at + 2)[0])
+    return 1, 1
 
 
 def jpeg(rgb: Pixels, quality: int) -> bytes:

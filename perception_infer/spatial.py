@@ -57,6 +57,8 @@ class Camera:
         """Refuse a camera that is not calibrated."""
         if len(self.k) != 9 or not (np.isfinite(self.k).all() and self.k[0] > 0 and self.k[4] > 0):
             raise UserError("camera_info has no calibration: its matrix k is empty", fix="calibrate the camera")
+        if not np.isfinite(self.d).all():
+            raise UserError("camera_info's distortion d has numbers that are not finite", fix="calibrate the camera")
 
     def rays(self, points: Floats) -> npt.NDArray[np.float64]:
         """Directions float64 [N, 3] with z = 1 of pixels float [N, 2]."""
