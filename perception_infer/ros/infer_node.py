@@ -6,7 +6,6 @@ import copy
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from rclpy.clock import Clock
@@ -23,11 +22,11 @@ from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
 from ..cancelling import Cancelled
-from ..models import ModelRepository
-from ..serving import Announcement, ModelServer, PatientLoad, Record, Rules, Watchdog
+from ..serving import Announcement, ModelServer, Watchdog
 from . import report
 from .cameras import Cameras
 from .infer_params import InferParams
+from .opening import open_server
 from .outputs import Outputs
 from .pipeline import Pipeline
 from .spatial import Places
@@ -80,31 +79,11 @@ class InferNode(LifecycleNode):
     def on_configure(self, _state: LifecycleState) -> TransitionCallbackReturn:
         """Load and check the model; listen for images and announcements."""
         params = self._params.value
-        root = Path(params.model_root).expanduser()
-        rules = Rules(
-            params.model, params.allow_downgrade, params.on_class_change == "accept", params.watch_frames,
-            params.canary_frames, params.canary_agreement, params.engine_build,
-        )  # fmt: skip
-        log = self.get_logger().info
-        load = PatientLoad(
-            partial(report.load_logged, params.wish(log), log),
-            lambda: self._params.value.hang_seconds,
-            self._ending.is_set,
-        )
-        server = None
+        name = self.get_fully_qualified_name()
         try:
-            repository = ModelRepository(root, params.trusted())
-            history = params.history(root, lambda line: self._tell(line, True))
-            record = Record(history, params.model, self.get_fully_qualified_name())
-            fetch = params.fetcher(root, repository.trust, log)
-            server = ModelServer(repository, rules, load, self._tell, self._idle, record, fetch)
-            server.pin(params.pin)
-            if not server.load_first(params.version or None) and not server.status().waits:
-                self.get_logger().info(f"no model '{params.model}' in {root} yet: waiting for the first announcement")
+            server = open_server(lambda: self._params.value, name, self._tell, self._idle, self._ending)
         except (UserError, Cancelled) as error:
             self._failure = str(error) or "told to end"
-            if server is not None:
-                server.close()
             # At autostart the process ends with this line; told once is enough.
             if not self._starting and not self._ending.is_set():
                 self.get_logger().error(self._failure)

@@ -1,0 +1,63 @@
+"""From infer_node's parameters to a server of its models, with the first of them ready where there is one."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..models import ModelRepository
+from ..serving import ModelServer, PatientLoad, Record, Rules
+from . import report
+from .infer_params import InferParams
+
+
+def open_server(
+    params: Callable[[], InferParams],
+    node: str,
+    tell: Callable[[str, bool], None],
+    idle: Callable[[], bool],
+    ending: threading.Event,
+) -> ModelServer:
+    """A server as the parameters say.
+
+    Args:
+        params: the present ones; some may change while the server lives.
+        node: full name of the node.
+        tell: called with one line for the log, and whether it is an error; from any thread.
+        idle: whether nobody needs answers now.
+        ending: set when the node is told to end.
+
+    Raises:
+        UserError: keys, model or allowed URLs cannot be used.
+        Cancelled: the node was told to end meanwhile.
+    """
+    now = params()
+    root = Path(now.model_root).expanduser()
+    rules = Rules(
+        now.model, now.allow_downgrade, now.on_class_change == "accept", now.watch_frames, now.canary_frames,
+        now.canary_agreement, now.engine_build,
+    )  # fmt: skip
+
+    def log(line: str) -> None:
+        tell(line, False)
+
+    def complain(line: str) -> None:
+        tell(line, True)
+
+    logged: Any = partial(report.load_logged, now.wish(log), log)
+    load = PatientLoad(logged, lambda: params().hang_seconds, ending.is_set)
+    repository = ModelRepository(root, now.trusted())
+    fetch = now.fetcher(root, repository.trust, log)
+    record = Record(now.history(root, complain), now.model, node)
+    server = ModelServer(repository, rules, load, tell, idle, record, fetch)
+    try:
+        server.pin(now.pin)
+        if not server.load_first(now.version or None) and not server.status().waits:
+            log(f"no model '{now.model}' in {root} yet: waiting for the first announcement")
+    except BaseException:
+        server.close()
+        raise
+    return server
