@@ -30,6 +30,13 @@ class FetchParams:
     fetch_minutes: float = param(
         30.0, "minutes after which fetching is given up; it goes on from there when announced again", minimum=0.01
     )
+    keep_versions: int = param(
+        0,
+        "newest versions of the model that stay in model_root when another is ready; what is loaded stays in any case"
+        " (0: all, as where a trainer shares the directory)",
+        minimum=0,
+        maximum=1000000,
+    )
     fetch_token_file: str = param(
         "", "file with the token that these servers want, which only its owner may read (empty: none)"
     )

@@ -38,7 +38,7 @@ def open_server(
     root = Path(now.model_root).expanduser()
     rules = Rules(
         now.model, now.allow_downgrade, now.on_class_change == "accept", now.watch_frames, now.canary_frames,
-        now.canary_agreement, now.engine_build,
+        now.canary_agreement, now.engine_build, now.keep_versions,
     )  # fmt: skip
 
     def log(line: str) -> None:

@@ -55,6 +55,11 @@ class Lineup:
         """The model that answers from the next frame on. Called with the lock held."""
         return self._candidate or self._trying or self._current
 
+    def versions(self) -> set[int]:
+        """Versions of all models that are loaded. Called with the lock held."""
+        loaded = (self._current, self._previous, self._trying, self._candidate)
+        return {one.bundle.manifest.version for one in loaded if one is not None}
+
     @property
     def shown(self) -> Predictor | None:
         """The model that answers, else the one that waits for a first frame. Called with the lock held."""

@@ -37,6 +37,10 @@ class Record:
         """The highest version that was ever accepted; 0 when none was."""
         return max(self._accepted, default=0)
 
+    def before(self, version: int) -> int:
+        """The highest accepted version below one; 0 when there is none."""
+        return max((known for known in self._accepted if known < version), default=0)
+
     def knows(self, version: int) -> bool:
         """Whether a version was accepted."""
         return version in self._accepted

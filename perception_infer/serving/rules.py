@@ -22,6 +22,7 @@ class Rules:
         canary_frames: a new model has to answer so many frames beside the one that serves before it takes over.
         canary_agreement: how far their answers must agree on average, from 0 to 1 (see `contract.agreement`).
         build: when engines are built: ``at_once``, ``when_idle``, or ``never``.
+        keep_versions: how many of a model's newest versions stay on the disk once a newer one is ready (0: all).
     """
 
     name: str
@@ -31,6 +32,7 @@ class Rules:
     canary_frames: int = 0
     canary_agreement: float = 0.0
     build: str = "at_once"
+    keep_versions: int = 0
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from ..history import History
 from ..loading import Proven
 from ..models import Bundle, ModelRepository, open_bundle, resolve_location
 from ..predictor import Predictor
+from ..retention import prune
 from .lineup import Lineup
 from .record import Record
 from .rules import Announcement, Answer, Hung, Load, Rules, ServerStatus
@@ -340,8 +341,22 @@ class ModelServer:
         if unused is predictor:
             return
         self._tell(f"{bundle.title} is ready on {predictor.backend.name} {predictor.backend.precision}", False)
+        self._make_room()
         if proven.waiting is not None and self._rules.build != "never":
             self._rebuild(bundle, proven.waiting)
+
+    def _make_room(self) -> None:
+        """Remove old versions, but none that is loaded, nor the last good one before: they may have to come back."""
+        with self._lock:
+            spared = self._lineup.versions()
+        spared |= {self._record.before(max(spared, default=0))}
+        try:
+            removed = prune(self._repository, self._rules.name, self._rules.keep_versions, spared)
+        except UserError as error:
+            self._tell(str(error), True)
+            return
+        if removed:
+            self._tell(f"removed old versions of {self._rules.name}: {', '.join(map(str, removed))}", False)
 
     def _rebuild(self, bundle: Bundle, backend: str) -> None:
         """Load a bundle once more when its engine can be built, unless there is something newer to load."""

@@ -25,6 +25,13 @@ class TrainParams(SigningParams, SamplingParams, AugmentParams):
     run_directory: str = param("runs/train", "where checkpoints, curves and the summary of this run go")
     model_root: str = param("models", "model repository into which bundles are exported")
     model: str = param("detector", "name of the model in the repository")
+    keep_versions: int = param(
+        0,
+        "newest versions of the model that stay in model_root after an export; the best one by its own figures, and"
+        " what nodes of this machine serve, stay in any case (0: all)",
+        minimum=0,
+        maximum=1000000,
+    )
     architecture: str = param(
         "yolo_n",
         "network architecture; _std standardises every image in the graph, _ibn half of the early channels (IBN-Net)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from torch import Tensor
 
 from perception_common.errors import UserError
 from perception_infer.contract.manifest import MANIFEST_NAME
+from perception_infer.models import ModelRepository
+from perception_infer.retention import best_version, prune, serving_here
 
 from ..data.coco import CocoDataset
 from ..data.loader import letterboxed
@@ -70,7 +73,19 @@ class Exporter:
         version = int(candidate.write(Path(p.model_root), result, variants, p.signer()).name)
         self._state.versions.append(version)
         self._emit("export", **self.announcement(version), **result.metrics())
+        self._make_room()
         return version
+
+    def _make_room(self) -> None:
+        p = self._params
+        if not p.keep_versions:
+            return
+        repository, told = ModelRepository(Path(p.model_root)), list[str]()
+        figure = "map" if isinstance(self._state.model, Detector) else "miou"
+        best = best_version(repository, p.model, figure)
+        spared = serving_here(repository.root, p.model, time.time_ns(), told.append)
+        removed = prune(repository, p.model, p.keep_versions, spared | ({best} if best is not None else set()))
+        self._emit("pruned", versions=removed, problems=told)
 
     def chosen(self, best: bool) -> Candidate:
         """The present weights, or those of the run's best validation with the statistics that they had then.

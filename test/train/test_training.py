@@ -15,7 +15,9 @@ import torch
 from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
+from perception_infer.models import ModelRepository
 from perception_infer.predictor import NotFinite
+from perception_infer.retention import best_version
 from perception_train.export.candidate import Candidate
 from perception_train.training import checkpoint
 from perception_train.training.config import TrainParams
@@ -134,6 +136,23 @@ def test_a_finished_run_goes_on_with_a_larger_budget(shapes: Path, tmp_path: Pat
 
 
 @pytest.mark.usefixtures("finished")
+def test_old_versions_make_room_but_for_the_best(shapes: Path, tmp_path: Path) -> None:
+    events: list[dict[str, Any]] = []
+    given = params(shapes, tmp_path / "run", steps=80, validations=4, exports=4, keep_versions=1)
+    summary = Trainer(given, events.append).fit()
+    removed = [version for event in events if event["event"] == "pruned" for version in event["versions"]]
+    repository = ModelRepository(Path(given.model_root))
+    best = best_version(repository, given.model, "map")
+    assert summary["versions"] and removed
+    assert (
+        set(repository.versions(given.model))
+        == {summary["versions"][-1], best}
+        == set(summary["versions"]) - set(removed)
+    )
+    for version in repository.versions(given.model):
+        repository.open(given.model, version)
+
+
 def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
     chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
     version, result = Trainer(chosen, lambda event: None).export_checkpoint()
