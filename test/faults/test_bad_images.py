@@ -377,11 +377,13 @@ def peak_mib(pid: int) -> float:
 
 
 _DECODE = """
-import resource, sys
-import cv2, numpy
-before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+import cv2, numpy, sys
+def peak():
+    # Not ru_maxrss, which a program inherits from the one that started it.
+    return next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmHWM"))
+before = peak()
 cv2.imdecode(numpy.fromfile(sys.argv[1], numpy.uint8), cv2.IMREAD_COLOR)
-print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024)
+print((peak() - before) / 1024)
 """
 
 

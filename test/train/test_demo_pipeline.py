@@ -28,6 +28,9 @@ from vision_msgs.msg import VisionInfo
 from perception_common import durable
 from perception_common.ros import dds, qos
 from bundles import write_detector
+from perception_infer.models import open_bundle
+from perception_train.signing.command import sign_bundle
+from perception_train.signing.signer import Signer
 
 given = dict(word.split(":=", 1) for word in sys.argv if ":=" in word)
 given = {name: json.loads(value) for name, value in given.items()}
@@ -44,6 +47,7 @@ versions = []
 for step in range(given["exports"]):
     (run / "train.csv").write_text("step,seconds,loss\\n" + "".join(f"{i},{i},{9 - i}\\n" for i in range(step + 1)))
     directory = write_detector(Path(given["model_root"]), given["model"], score=0.8 + step / 100)
+    sign_bundle(open_bundle(directory), Signer.load(given["signing_key"]))
     versions.append(int(directory.name))
     rows.append(f"{step},{step},{versions[-1]},0.4,0.5,0.4")
     durable.write_text(run / "validation.csv", "\\n".join(rows) + "\\n")

@@ -135,7 +135,6 @@ def test_a_finished_run_goes_on_with_a_larger_budget(shapes: Path, tmp_path: Pat
     assert more["versions"] == [1, 2]
 
 
-@pytest.mark.usefixtures("finished")
 def test_old_versions_make_room_but_for_the_best(shapes: Path, tmp_path: Path) -> None:
     events: list[dict[str, Any]] = []
     given = params(shapes, tmp_path / "run", steps=80, validations=4, exports=4, keep_versions=1)
@@ -153,6 +152,7 @@ def test_old_versions_make_room_but_for_the_best(shapes: Path, tmp_path: Path) -
         repository.open(given.model, version)
 
 
+@pytest.mark.usefixtures("finished")
 def test_export_of_a_checkpoint(shapes: Path, tmp_path: Path) -> None:
     chosen = params(shapes, tmp_path / "run", steps=40, validations=1)
     version, result = Trainer(chosen, lambda event: None).export_checkpoint()
