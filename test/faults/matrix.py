@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -69,8 +69,9 @@ class Fault:
         return self.row.observed is not None and self.row.planted is not None
 
 
-def write(folder: Path, rows: Sequence[Row], machine: str) -> None:
-    """``faults.json`` and ``faults.md``; rows in the order in which they ran."""
+def write(folder: Path, seen: Sequence[Row], machine: str) -> None:
+    """``faults.json`` and ``faults.md``, in which rows that ran again replace what was seen of them before."""
+    rows = {(row.group, row.fault): row for row in [*_before(folder / "faults.json"), *seen]}.values()
     told = {
         "version": __version__,
         "machine": machine,
@@ -82,7 +83,11 @@ def write(folder: Path, rows: Sequence[Row], machine: str) -> None:
     durable.write_text(folder / "faults.md", _page(rows, machine))
 
 
-def _page(rows: Sequence[Row], machine: str) -> str:
+def _before(path: Path) -> list[Row]:
+    return [Row(**row) for row in json.loads(path.read_text())["rows"]] if path.exists() else []
+
+
+def _page(rows: Collection[Row], machine: str) -> str:
     passed = sum(row.passed for row in rows)
     lines = [
         "# What was done to it, and what happened",
