@@ -101,13 +101,6 @@ class Eye:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    world = World()
-    yield world
-    world.close()
-
-
-@pytest.fixture(scope="module")
 def eyes(world: World, module_processes: Any, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Eye]:
     """Two nodes: one takes raw images and depth, the other compressed images."""
     root = tmp_path_factory.mktemp("models")

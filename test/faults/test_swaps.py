@@ -178,16 +178,6 @@ def renumbered(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def world() -> Iterator[Any]:
-    pytest.importorskip("rclpy", reason="ROS 2 is not installed")
-    from infer_client import World
-
-    made = World()
-    yield made
-    made.close()
-
-
-@pytest.fixture(scope="module")
 def robots(
     world: Any, module_processes: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[Robot, Robot]]:
@@ -234,24 +224,18 @@ def swapped(robot: Robot, count: int) -> Swapped:
 
 @pytest.fixture(scope="module")
 def costs(robots: tuple[Robot, Robot], module_processes: Any) -> tuple[Swapped, Swapped]:
-    """Six swaps of the robot, and two of the weak one, which ends then.
-
-    Who shares the machine may take the time of a frame; what a swap itself costs, it costs in every round.
-    """
+    """Eighteen swaps of the robot, all of which count, and two of the weak one, which ends then."""
     sound, weak = robots
     planted = swapped(weak, 2)
     module_processes.stop(weak.process)
-    rounds = [swapped(sound, 6)]
-    while len(rounds) < 3 and (rounds[-1].lost or rounds[-1].gap > PERIODS):
-        rounds.append(swapped(sound, 6))
-    return min(rounds, key=lambda cost: (cost.lost, cost.gap)), planted
+    return swapped(sound, 18), planted
 
 
 @pytest.mark.long
 @pytest.mark.fault(
     SWAPS,
     "reload under a camera of 30 Hz: frames",
-    "6 good versions announced one after another over DDS, each swapped in; the best of up to 3 rounds",
+    "18 good versions of a small model announced one after another over DDS, each swapped in",
     "0 frames lost by the node around the swaps",
 )
 def test_no_frame_is_lost(fault: Fault, costs: tuple[Swapped, Swapped]) -> None:
@@ -263,7 +247,7 @@ def test_no_frame_is_lost(fault: Fault, costs: tuple[Swapped, Swapped]) -> None:
 @pytest.mark.fault(
     SWAPS,
     "reload under a camera of 30 Hz: time",
-    "the same 6 swaps",
+    "the same 18 swaps",
     "never more than 4 periods of the camera between two outputs",
 )
 def test_no_long_gap(fault: Fault, costs: tuple[Swapped, Swapped]) -> None:
