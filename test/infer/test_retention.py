@@ -92,4 +92,4 @@ def test_a_robot_keeps_what_it_may_have_to_go_back_to(bench: Bench) -> None:
     # The newest, and the last good one before it.
     until(lambda: ModelRepository(bench.root).versions(NAME) == [3, 4])
     assert server.status().version == 4
-    assert any("removed old versions of rectangles: 2" in line for line in bench.told)
+    until(lambda: any("removed old versions of rectangles: 2" in line for line in bench.told))
