@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from .types import full_name, ros2_types
+from .types import CAMERA_INFO, IMAGES, full_name, ros2_types
+
+#: These have been the same ever since ROS 2; whoever reads them relies on their fields.
+_SETTLED = (*IMAGES, CAMERA_INFO)
 
 
 class DecodeError(ValueError):
@@ -19,6 +23,8 @@ def decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
     def decoded(data: bytes) -> Any:
         try:
             return decode(data)
+        except DecodeError:
+            raise
         except Exception as error:  # rosbags' own, struct's, NumPy's
             raise DecodeError(f"the message cannot be read ({type(error).__name__})") from error
 
@@ -32,8 +38,15 @@ def _decoder(reader: Any, connection: Any) -> Callable[[bytes], Any]:
 
         ros1 = get_typestore(Stores.ROS1_NOETIC)
         return lambda data: ros1.deserialize_ros1(data, kind)
-    store = _own_types(connection, kind) or ros2_types()
+    own = _own_types(connection, kind)
+    if own is not None and kind in _SETTLED:
+        return partial(_refuse, kind)
+    store = own or ros2_types()
     return lambda data: store.deserialize_cdr(data, kind)
+
+
+def _refuse(kind: str, _: bytes) -> Any:
+    raise DecodeError(f"the recording defines {kind} in another way than ROS 2 does")
 
 
 def _own_types(connection: Any, kind: str) -> Any:

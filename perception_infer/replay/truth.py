@@ -128,7 +128,7 @@ class TopicTruth:
                     self._boxes[stamp_of(decoded)] = _boxes_of(decoded, names)
                 else:
                     self._masks[stamp_of(decoded)] = _packed(Raw.of(decoded))
-            except (ImageError, ValueError, AttributeError, KeyError) as error:
+            except (ImageError, ValueError, TypeError, AttributeError, KeyError) as error:
                 raise UserError(f"the truth cannot be read: {error}", where=f"{recording.path}: {topic}") from error
         self.entries = len(self._boxes) + len(self._masks)
 

@@ -14,6 +14,7 @@ from rosbags.typesys import Stores, get_typestore
 
 from perception_common.errors import UserError
 from perception_infer.recordings.bag import Recording
+from perception_infer.recordings.decoding import DecodeError
 from perception_infer.recordings.frames import image_topic, pixels_of, stamp_of
 from perception_infer.recordings.types import DETECTIONS, IMAGE, IMAGES, full_name, ros2_types
 
@@ -229,6 +230,17 @@ def test_older_definitions_in_the_recording_are_followed(tmp_path: Path) -> None
         (message,) = recording.messages((TRUTH,))
         decoded = message.decode()
     assert (decoded.detections[0].bbox.center.y, stamp_of(decoded)) == (20.0, 1_000_000_002)
+
+
+def test_images_that_a_recording_defines_for_itself_are_refused(tmp_path: Path) -> None:
+    """Found by `make fuzz`: a definition with a letter changed."""
+    write_bag(tmp_path / "bag", film(1))
+    (path,) = (tmp_path / "bag").glob("*.mcap")
+    path.write_bytes(path.read_bytes().replace(b"uint32 height", b"uint32 heighz"))
+    with Recording(tmp_path / "bag") as recording:
+        (message,) = recording.messages((CAMERA,))
+        with pytest.raises(DecodeError, match="defines sensor_msgs/msg/Image in another way than ROS 2"):
+            message.decode()
 
 
 def test_names_and_hashes_of_types() -> None:
