@@ -16,6 +16,7 @@ from rclpy.qos_overriding_options import QoSOverridingOptions
 from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
+from perception_common.processes import keep_few_heaps
 from perception_common.ros import compat, qos
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
@@ -247,6 +248,7 @@ class InferNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop."""
+    keep_few_heaps()
     return run(InferNode, "infer_node", args, within=_END_SECONDS)
 
 
