@@ -133,13 +133,16 @@ def recordings(data: bytes, folder: Path) -> None:
     from perception_infer.recordings.bag import Recording
     from perception_infer.recordings.decoding import DecodeError
     from perception_infer.recordings.frames import pixels_of
+    from perception_infer.recordings.types import IMAGES
 
     path = folder / ("bag.mcap" if not data or data[0] % 2 else "bag.db3")
     path.write_bytes(data[1:])
     with contextlib.suppress(UserError), Recording(path) as recording:
         for message in recording.messages(list(recording.topics)):
             with contextlib.suppress(DecodeError, ImageError):
-                pixels_of(message.decode())
+                decoded = message.decode()
+                if message.type in IMAGES:
+                    pixels_of(decoded)
 
 
 def recording_seeds(folder: Path) -> list[bytes]:
@@ -303,14 +306,16 @@ def main() -> int:
         done = subprocess.run([sys.executable, __file__, *words], capture_output=True, text=True)
         row = json.loads(output.read_text()) if output.exists() else {"target": name, "runs": 0, "cpu_s": 0.0}
         crashed = (
-            "Uncaught Python exception" in done.stderr
+            "Uncaught Python exception" in done.stdout + done.stderr
             or done.returncode not in (0, 1)
             or "ERROR: libFuzzer" in done.stderr
         )
         rows.append(row | {"crashes": int(crashed)})
         print(json.dumps(rows[-1]), flush=True)
         if crashed:
-            print(f"{done.stderr[-3000:]}\nthe bytes are in {folder}", file=sys.stderr)
+            # libFuzzer's own lines begin with a number, and a decoder of pictures complains of each of them.
+            said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("#", "Corrupt"))]
+            print("\n".join([*said[-40:], f"the bytes are in {folder}"]), file=sys.stderr)
     if wish.json:
         wish.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     return int(any(row["crashes"] for row in rows))
