@@ -101,7 +101,11 @@ setup(
         "dev": [
             "hypothesis",
             "import-linter",
+            # the pinned versions against known vulnerabilities, and their licences (`make audit`, `make licences`)
+            "license-expression",
             "mypy",
+            "packaging",
+            "pip-audit",
             # Pages are tested in a real browser where there is one (apt: chromium).
             "playwright",
             "pytest",

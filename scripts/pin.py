@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Write the exact versions that `make setup` installs: requirements/*.pins.txt (`make pins`).
 
-Versions already pinned stay as they are unless `--upgrade` is given. The files hold names, versions and markers, and
-nothing about where packages come from.
+Versions already pinned stay as they are unless `--upgrade` is given. The files hold names, versions, markers and the
+hashes of the files that may be installed, and nothing about where packages come from.
 """
 
 from __future__ import annotations
@@ -21,41 +21,66 @@ EXTRAS = ("robot", "openvino", "sim", "train", "cluster", "objects", "dev")
 ALWAYS = ("sys_platform == 'linux'", "platform_python_implementation == 'CPython'", "python_full_version < '3.15'")
 # The same in other words, as some packages say it.
 IMPLIED = ("implementation_name != 'PyPy'",)
+MACHINES = ("platform_machine == 'x86_64'", "platform_machine == 'aarch64'")
 # ROS 2 is on PyPI for this machine type only.
-ROS = "platform_machine == 'x86_64'"
+ROS = MACHINES[0]
 
 
-def pin(requirements: str, environment: tuple[str, ...], constraint_text: str, upgrade: bool) -> None:
-    """Resolve setup.py's extras with one requirements file, for every supported Python at once."""
+def pin(
+    requirements: str, environment: tuple[str, ...], constraint_text: str, upgrade: bool, with_project: bool = True
+) -> None:
+    """Resolve one requirements file, with setup.py's extras or alone, for every supported Python at once."""
     target = ROOT / "requirements" / f"{requirements}.pins.txt"
     with tempfile.TemporaryDirectory() as folder:
-        config, constraint, output = (Path(folder) / name for name in ("pyproject.toml", "constraint.txt", "pins.txt"))
-        config.write_text(f'[tool.uv]\nenvironments = ["{" and ".join(environment)}"]\n', encoding="utf-8")
+        names = ("pyproject.toml", "constraint.txt", "pins.txt", "pylock.toml")
+        config, constraint, output, lock = (Path(folder) / name for name in names)
+        config.write_text(uv_config(" and ".join(environment)), encoding="utf-8")
         constraint.write_text(constraint_text + "\n", encoding="utf-8")
         if target.exists():
             shutil.copyfile(target, output)
         command = ["uv", "pip", "compile", "--quiet", "--universal"]
         command += ["--python-version", "3.10", "--no-header", "--no-annotate", "--no-emit-index-url"]
-        command += [f"--extra={extra}" for extra in EXTRAS] + (["--upgrade"] if upgrade else [])
-        command += ["--constraint", str(constraint), "--output-file", str(output)]
-        command += [str(ROOT / "setup.py"), str(ROOT / "requirements" / f"{requirements}.txt")]
-        subprocess.run(command, check=True, cwd=folder)  # uv reads `config` there
-        lines = [shorten(line, environment) for line in output.read_text(encoding="utf-8").splitlines()]
+        sources = [str(ROOT / "requirements" / f"{requirements}.txt")]
+        if with_project:
+            sources += [str(ROOT / "setup.py"), *(f"--extra={extra}" for extra in EXTRAS)]
+        versions = ["--generate-hashes", "--constraint", str(constraint), "--output-file", str(output)]
+        # uv reads `config` there
+        subprocess.run([*command, *versions, *(["--upgrade"] if upgrade else []), *sources], check=True, cwd=folder)
+        # That list has the hashes of every file on the index, and this one only of those for machines that we know.
+        machines = (ROS,) if ROS in environment else MACHINES
+        config.write_text(uv_config(*(" and ".join((*environment, machine)) for machine in machines)), encoding="utf-8")
+        files = ["--format", "pylock.toml", "--constraint", str(output), "--output-file", str(lock)]
+        subprocess.run([*command, *files, *sources], check=True, cwd=folder)
+        fitting = set(re.findall(r'sha256 = "([0-9a-f]{64})"', lock.read_text(encoding="utf-8")))
+        lines = output.read_text(encoding="utf-8").replace(" \\\n", "").splitlines()
     header = f"# Written by scripts/pin.py (`make pins`) for {', '.join(environment)}.\n"
-    target.write_text(header + "".join(lines), encoding="utf-8")
+    target.write_text(header + "".join(shorten(line, environment, fitting) for line in lines), encoding="utf-8")
 
 
-def shorten(line: str, environment: tuple[str, ...]) -> str:
-    """The line without those parts of its marker that always hold, or nothing where it never applies."""
-    pinned, _, marker = line.partition(" ; ")
+def uv_config(*environments: str) -> str:
+    """What tells uv where the result is to hold."""
+    return "[tool.uv]\nenvironments = [" + ", ".join(f'"{environment}"' for environment in environments) + "]\n"
+
+
+def shorten(line: str, environment: tuple[str, ...], fitting: set[str]) -> str:
+    """The line without those parts of its marker that always hold and with the fitting hashes, each on its own line.
+
+    Empty where the line never applies.
+    """
+    pinned, *hashes = re.split(r" +--hash=sha256:", line)
+    pinned, _, marker = pinned.partition(" ; ")
     if "== 'win32'" in marker and " or " not in marker:
         return ""
     kept = [term for term in re.split(r" and (?![^(]*\))", marker) if term and term not in (*environment, *IMPLIED)]
-    return pinned + (" ; " + " and ".join(kept) if kept else "") + "\n"
+    parts = [pinned + (" ; " + " and ".join(kept) if kept else "")]
+    parts += [f"    --hash=sha256:{value}" for value in hashes if value in fitting]
+    if len(parts) == 1:
+        raise ValueError(f"the index tells no hash of {pinned}")
+    return " \\\n".join(parts) + "\n"
 
 
 def main() -> int:
-    """Pin both sets of requirements."""
+    """Pin every set of requirements."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions instead of keeping the pins")
     upgrade = parser.parse_args().upgrade
@@ -66,8 +91,12 @@ def main() -> int:
         pin("ros", (*ALWAYS, ROS), "", upgrade)
         pin("sourced", ALWAYS, "", upgrade)
         pin("sourced-numpy1", ALWAYS, "numpy<2", upgrade)
+        pin("uv", ALWAYS, "", upgrade, with_project=False)
     except subprocess.CalledProcessError as error:
         print(f"pin: {error.cmd[0]} could not resolve the requirements (above)", file=sys.stderr)
+        return 1
+    except ValueError as error:
+        print(f"pin: {error}: nothing that cannot be checked is installed", file=sys.stderr)
         return 1
     return 0
 

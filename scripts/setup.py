@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Make this checkout ready to run: `make setup`, called by demo, test, lint, bench and config.
 
-What it makes, and nothing else: `.venv` (Python packages at the versions of requirements/*.pins.txt, this project in
-editable form, and vision_msgs built from overlay/ where ROS 2 does not provide it), `.cache`, and, as root, the system
-packages that MuJoCo's headless rendering and the build of vision_msgs need (as an ordinary user it says which).
+What it makes, and nothing else: `.venv` (Python packages at the versions and with the hashes of
+requirements/*.pins.txt, this project in editable form, and vision_msgs built from overlay/ where ROS 2 does not provide
+it), `.cache`, and, as root, the system packages that MuJoCo's headless rendering and the build of vision_msgs need (as
+an ordinary user it says which).
 
 Where ROS 2 is sourced the environment is laid over it (--system-site-packages); elsewhere rclpy and the message
 packages come from PyPI. A stamp of everything that the result depends on makes a second run do nothing. An
@@ -45,7 +46,7 @@ STAMP = VENV / ".perception_suite.json"
 UNFINISHED = VENV / ".perception_suite_unfinished"
 # In an environment where vision_msgs is ours: the fingerprint of what it was built from.
 OVERLAY_MARK = VENV / "share" / "vision_msgs" / ".overlay"
-UV = "uv==0.13.9"
+UV_PINS = ROOT / "requirements" / "uv.pins.txt"
 EXTRAS = "robot,openvino,sim,train,cluster,objects,dev"
 RENDER_PACKAGES = ["libegl1", "libgl1", "libgl1-mesa-dri"]
 RENDER_CHECK = "import mujoco.egl as egl; context = egl.GLContext(16, 16); context.make_current(); context.free()"
@@ -156,7 +157,7 @@ class Setup:
         ros = f"sourced {os.environ.get('ROS_DISTRO')}"
         if self.sourced is None:
             pins = (ROOT / "requirements" / "ros.pins.txt").read_text(encoding="utf-8").splitlines()
-            ros = "\n".join(pin for pin in pins if pin.startswith("ros-"))
+            ros = "\n".join(pin.removesuffix(" \\") for pin in pins if pin.startswith("ros-"))
         return digest([self.python, sysconfig.get_platform(), sys.version, ros, *texts])
 
     def find_uv(self) -> list[str]:
@@ -178,7 +179,8 @@ class Setup:
             if not self._succeeds([sys.executable, "-m", "venv", str(maker)]):
                 raise Failure("neither uv nor pip is there: `sudo apt-get install python3-pip`, and run it again")
             pip = [str(maker / "bin" / "python"), "-m", "pip"]
-        command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--target", str(folder), UV]
+        command = [*pip, "install", "--quiet", "--disable-pip-version-check", "--target", str(folder)]
+        command += ["--require-hashes", "--requirement", str(UV_PINS)]
         self._run(command, "uv could not be installed")
         return own
 
@@ -201,6 +203,8 @@ class Setup:
         UNFINISHED.touch()
         names = ROOT / "requirements" / f"{self.requirements}.txt"
         pins = ROOT / "requirements" / f"{self.requirements}.pins.txt"
+        # The constraints name every package with its hashes, and uv refuses a file that has none of them. It has no
+        # `--require-hashes` for this: the project itself, which is installed from here, could have none.
         command = [*uv, "pip", "install", "--python", str(self.venv_python), "--constraint", str(pins)]
         command += ["--build-constraint", str(pins), "--requirement", str(names), "--editable", f"{ROOT}[{EXTRAS}]"]
         # What uv has in its cache is enough for most runs, and then no network is needed.

@@ -80,25 +80,6 @@ def test_every_folder_of_modules_is_a_package(told: dict[str, Any]) -> None:
     assert {".".join(folder.parts) for folder in folders} == set(told["packages"])
 
 
-def test_pins_are_exact_and_name_no_place() -> None:
-    pins = sorted((ROOT / "requirements").glob("*.pins.txt"))
-    assert pins
-    for path in pins:
-        lines = path.read_text().splitlines()
-        assert lines[0].startswith("#")
-        for line in lines[1:]:
-            assert re.fullmatch(r"[a-z0-9][a-z0-9-]*==[0-9][\w.]*( ; [\w\s'\"().<>=*]+)?", line), line
-
-
-def test_everything_that_setup_py_names_is_pinned(told: dict[str, Any]) -> None:
-    extras = ("robot", "sim", "train", "cluster", "objects", "dev")
-    installed = [name for extra in extras for name in told["extras_require"][extra]]
-    for path in sorted((ROOT / "requirements").glob("*.pins.txt")):
-        pinned = {line.partition("==")[0] for line in path.read_text().splitlines()}
-        for name in installed + told["install_requires"]:
-            assert re.split(r"[;<>= ]", name)[0].lower() in pinned, f"{name} in {path.name}: run `make pins`"
-
-
 def test_configuration_files_are_up_to_date() -> None:
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
     specification = importlib.util.spec_from_file_location("make_config", ROOT / "scripts" / "make_config.py")
