@@ -57,6 +57,7 @@ setup(
         (f"share/{NAME}", ["package.xml"]),
         shared("launch", "*.launch.py"),
         shared("config", "*.*"),
+        shared("config/schemas", "*.json"),
         # For bags with detections, where no ROS is installed.
         (f"share/{NAME}/vision_msgs", shared("overlay/vision_msgs/msg", "*.msg")[1]),
     ],
@@ -101,8 +102,12 @@ setup(
         "dev": [
             "hypothesis",
             "import-linter",
+            # config/schemas are tried with it
+            "jsonschema",
             # the pinned versions against known vulnerabilities, and their licences (`make audit`, `make licences`)
             "license-expression",
+            # the site of the documentation (`make docs`)
+            "mkdocs-material",
             "mypy",
             "packaging",
             "pip-audit",
