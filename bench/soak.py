@@ -31,7 +31,7 @@ from perception_infer.models import open_bundle
 
 from .swaps import Swaps
 
-_NICE = 10
+_NICE = 19
 _SHARED = Path("/dev/shm")  # where Fast DDS keeps its segments; only counted here
 
 
