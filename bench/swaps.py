@@ -81,6 +81,7 @@ class Swaps:
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor
         from rclpy.node import Node
+        from rclpy.signals import SignalHandlerOptions
         from vision_msgs.msg import Detection2DArray, VisionInfo
 
         from perception_common.ros import qos
@@ -91,7 +92,8 @@ class Swaps:
         self.version = 1
         namespace = f"/perception_swaps_{os.getpid()}"
         ros = ["--ros-args", "-r", f"__ns:={namespace}"]
-        rclpy.init()
+        # Its handlers would keep Ctrl-C to themselves.
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = Node("bench_swaps", namespace=namespace)
         node.create_subscription(Detection2DArray, "detections", self.watch.on_result, qos.RESULTS)
         node.create_subscription(DiagnosticArray, "/diagnostics", self.watch.on_values, 10)
