@@ -19,7 +19,9 @@ from typing import Any
 
 from . import __version__, durable
 from .errors import CheckFailed, UserError
-from .params import build, check, load_yaml, reference_yaml, specs
+from .params import build, check, specs
+from .shipped import schema_file
+from .yaml_files import load_yaml, reference_yaml
 
 Result = dict[str, Any] | None
 _FORMATTER = argparse.ArgumentDefaultsHelpFormatter
@@ -46,7 +48,8 @@ def main(program: str, description: str, commands: Sequence[Command], argv: Sequ
         )
         _add_flags(sub, command)
     arguments = parser.parse_args(argv)
-    return _finish(next(c for c in commands if c.name == arguments.command), arguments, program)
+    command = next(c for c in commands if c.name == arguments.command)
+    return _finish(command, arguments, program, file_name(program, command))
 
 
 def single(program: str, command: Command, argv: Sequence[str] | None = None) -> int:
@@ -54,7 +57,12 @@ def single(program: str, command: Command, argv: Sequence[str] | None = None) ->
     parser = argparse.ArgumentParser(program, description=command.help, formatter_class=_FORMATTER)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_flags(parser, command)
-    return _finish(command, parser.parse_args(argv), program)
+    return _finish(command, parser.parse_args(argv), program, command.name)
+
+
+def file_name(program: str, command: Command) -> str:
+    """What the files of a program's command in ``config/`` are called, without their endings."""
+    return f"{program}-{command.name}"
 
 
 def guard(action: Callable[[], int], program: str) -> int:
@@ -77,10 +85,9 @@ def guard(action: Callable[[], int], program: str) -> int:
         return 1
 
 
-def _finish(command: Command, arguments: argparse.Namespace, program: str) -> int:
+def _finish(command: Command, arguments: argparse.Namespace, program: str, file: str) -> int:
     if arguments.print_config:
-        print(reference_yaml(command.params), end="")
-        return 0
+        return guard(lambda: _print_config(command, arguments, file), program)
     return guard(lambda: _run(command, arguments), program)
 
 
@@ -92,7 +99,7 @@ def _add_flags(parser: argparse.ArgumentParser, command: Command) -> None:
         "--print-config",
         action="store_true",
         default=False,
-        help="print every parameter with its default as YAML, and exit",
+        help="print every parameter as it would be, with --config and flags, as YAML for --config, and exit",
     )
     parser.add_argument(
         "--json", metavar="FILE|-", default=argparse.SUPPRESS, help="write the result as JSON to FILE, or to stdout"
@@ -127,7 +134,8 @@ def _converter(kind: type) -> Callable[[str], Any]:
     return convert
 
 
-def _run(command: Command, arguments: argparse.Namespace) -> int:
+def _values(command: Command, arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the file and, over it, the flags say, checked."""
     known = specs(command.params)
     values: dict[str, Any] = {}
     if hasattr(arguments, "config"):
@@ -136,6 +144,17 @@ def _run(command: Command, arguments: argparse.Namespace) -> int:
         if key.startswith("param:"):
             name = key.removeprefix("param:")
             values[name] = check(known[name], value, "--" + name.replace("_", "-"))
+    return values
+
+
+def _print_config(command: Command, arguments: argparse.Namespace, file: str) -> int:
+    values = _values(command, arguments)
+    print(reference_yaml(command.params, values=values, schema=schema_file(file)), end="")
+    return 0
+
+
+def _run(command: Command, arguments: argparse.Namespace) -> int:
+    values = _values(command, arguments)
     target = getattr(arguments, "json", None)
     # With the result on stdout, what is meant for people goes to stderr: a pipe gets JSON and nothing else.
     with contextlib.redirect_stdout(sys.stderr) if target == "-" else contextlib.nullcontext():

@@ -11,10 +11,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
-
-import yaml
 
 from .errors import UserError, did_you_mean
 
@@ -44,10 +41,10 @@ class Spec:
         if self.choices is not None:
             return "one of " + ", ".join(repr(choice) for choice in self.choices)
         if self.minimum is not None and self.maximum is not None:
-            return f"{self.minimum:g} to {self.maximum:g}"
+            return f"{_number(self.minimum)} to {_number(self.maximum)}"
         if self.minimum is not None:
-            return f"at least {self.minimum:g}"
-        return "" if self.maximum is None else f"at most {self.maximum:g}"
+            return f"at least {_number(self.minimum)}"
+        return "" if self.maximum is None else f"at most {_number(self.maximum)}"
 
     @property
     def type_name(self) -> str:
@@ -125,46 +122,6 @@ def build(cls: type[T], values: Mapping[str, Any], where: object = None) -> T:
     return cls(**{name: check(known[name], value, where) for name, value in values.items()})
 
 
-def load_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
-
-    Raises:
-        UserError: the file is missing, is not YAML, or holds no mapping.
-    """
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"cannot read the file: {error.strerror}", where=path, fix="check the path") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"not valid YAML: {error}", where=path) from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise UserError("the file must hold 'name: value' lines", where=path)
-    return content
-
-
-def reference_yaml(cls: type, node: str | None = None) -> str:
-    """A commented YAML file of every parameter at its default (a ROS parameter file when ``node`` is given)."""
-    lines = [" ".join((cls.__doc__ or cls.__name__).split("\n\n")[0].split())]
-    lines = ["# " + lines[0], "# Generated from the code (`make config`): edit a copy, not this file."]
-    indent = ""
-    if node is not None:
-        lines += ["/**/" + node + ":", "  ros__parameters:"]
-        indent = "    "
-    for spec in specs(cls).values():
-        facts = [spec.type_name] + ([spec.allowed] if spec.allowed else []) + (["live"] if spec.live else [])
-        lines.append(f"{indent}# {spec.doc} ({'; '.join(facts)})")
-        if spec.is_list and not spec.default and node is not None:
-            # An empty list has no type in a ROS parameter file.
-            lines.append(f"{indent}# {spec.name}: []")
-            continue
-        default = list(spec.default) if spec.is_list else spec.default
-        text = yaml.safe_dump(default, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
-        lines.append(f"{indent}{spec.name}: {text}")
-    return "\n".join(lines) + "\n"
-
-
 def _check_one(spec: Spec, value: Any, where: object) -> Any:
     if spec.type is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
@@ -178,6 +135,11 @@ def _check_one(spec: Spec, value: Any, where: object) -> Any:
     if too_low or too_high or (spec.choices is not None and value not in spec.choices):
         raise _refusal(spec, value, where)
     return value
+
+
+def _number(value: float) -> str:
+    """A limit in digits: whole numbers with all of theirs."""
+    return str(int(value)) if float(value).is_integer() and abs(value) < 1e15 else f"{value:g}"
 
 
 def _refusal(spec: Spec, value: Any, where: object) -> UserError:

@@ -10,10 +10,9 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-import yaml
-
 from perception_common.errors import UserError, did_you_mean
 from perception_common.params import check, specs
+from perception_common.yaml_files import one_line
 
 from .randomize import Number, Shares, number, shares
 
@@ -23,7 +22,9 @@ NATURAL = "natural"
 
 
 @dataclasses.dataclass(frozen=True)
-class _Axis:
+class Axis:
+    """What a field may hold: a distribution of numbers within limits, or names with weights (``is_mix``)."""
+
     doc: str
     whole: bool = False
     minimum: float = -float("inf")
@@ -64,13 +65,13 @@ def axis(
 
     With ``natural`` the word "natural" is allowed too and gives None: what is natural for each object.
     """
-    made = _Axis(doc, whole, minimum, maximum, natural)
+    made = Axis(doc, whole, minimum, maximum, natural)
     return dataclasses.field(default=made.read(default), metadata={_KEY: made})
 
 
 def mix(default: Any, doc: str, names: Sequence[str] | None = None) -> Any:
     """A field that holds names with weights (`randomize.Shares`), of ``names`` if they are given."""
-    made = _Axis(doc, names=None if names is None else tuple(names), is_mix=True)
+    made = Axis(doc, names=None if names is None else tuple(names), is_mix=True)
     return dataclasses.field(default=made.read(default), metadata={_KEY: made})
 
 
@@ -116,8 +117,7 @@ def reference(sections: Mapping[str, type]) -> str:
     for name, cls in sections.items():
         lines += ["", f"# {' '.join((cls.__doc__ or name).split())}", f"{name}:"]
         for field, default, doc in describe(cls):
-            text = yaml.safe_dump(default, default_flow_style=True, width=10_000).removesuffix("...\n").strip()
-            lines += [f"  # {doc}", f"  {field}: {text}"]
+            lines += [f"  # {doc}", f"  {field}: {one_line(default)}"]
     return "\n".join(lines[1:]) + "\n"
 
 
@@ -129,3 +129,8 @@ def describe(cls: type) -> list[tuple[str, Any, str]]:
         (f.name, blank[f.name], f.metadata[_KEY].doc if _KEY in f.metadata else plain[f.name].doc)
         for f in dataclasses.fields(cls)
     ]
+
+
+def limits(cls: type) -> dict[str, Axis]:
+    """What the fields of a section may hold that are distributions, by name."""
+    return {f.name: f.metadata[_KEY] for f in dataclasses.fields(cls) if _KEY in f.metadata}

@@ -18,9 +18,12 @@ def _run() -> int:
     # Imported here, so that whoever stops it meanwhile, or lacks OpenGL, gets one line too.
     from perception_common.ros.node import run
 
+    from .params import SimCameraParams
     from .ros.camera_node import SimCameraNode
 
-    return run(SimCameraNode, _NAME, done=lambda node: isinstance(node, SimCameraNode) and node.finished)
+    return run(
+        SimCameraNode, _NAME, SimCameraParams, done=lambda node: isinstance(node, SimCameraNode) and node.finished
+    )
 
 
 if __name__ == "__main__":

@@ -14,13 +14,7 @@ from .params import AddObjectParams, GenerateParams, MergeParams, ViewParams
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status."""
-    commands = (
-        Command("generate", "make a dataset of labelled pictures", GenerateParams, _generate),
-        Command("merge", "join shards that were made in directories of their own", MergeParams, _merge),
-        Command("add-object", "make a class of your own from a mesh", AddObjectParams, _add_object),
-        Command("view", "a contact sheet and a page of statistics of a dataset, or of two compared", ViewParams, _view),
-    )
-    return run_commands("perception-sim", "A synthetic world for training and testing detectors.", commands, argv)
+    return run_commands("perception-sim", "A synthetic world for training and testing detectors.", COMMANDS, argv)
 
 
 def _generate(params: GenerateParams) -> dict[str, Any]:
@@ -74,6 +68,14 @@ def _view(params: ViewParams) -> dict[str, Any]:
     told = f", warnings: {len(findings)}" if findings else ""
     print(f"{summary['output']}: {summary['pictures']} pictures{told}", file=sys.stderr)
     return summary
+
+
+COMMANDS = (
+    Command("generate", "make a dataset of labelled pictures", GenerateParams, _generate),
+    Command("merge", "join shards that were made in directories of their own", MergeParams, _merge),
+    Command("add-object", "make a class of your own from a mesh", AddObjectParams, _add_object),
+    Command("view", "a contact sheet and a page of statistics of a dataset, or of two compared", ViewParams, _view),
+)
 
 
 if __name__ == "__main__":

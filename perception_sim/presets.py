@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError, did_you_mean
-from perception_common.params import load_yaml, param
+from perception_common.params import param
+from perception_common.yaml_files import MODELINE, load_yaml
 
 from . import axes, objects
 from .axes import axis, mix
@@ -233,7 +234,7 @@ class Preset:
         return {
             "name": self.name,
             "description": self.description,
-            **{key: axes.dump(getattr(self, key)) for key in _SECTIONS},
+            **{key: axes.dump(getattr(self, key)) for key in SECTIONS},
         }
 
     @property
@@ -259,7 +260,8 @@ class Preset:
         }
 
 
-_SECTIONS: dict[str, type] = {
+#: What a preset consists of.
+SECTIONS: dict[str, type] = {
     "content": Content,
     "camera": Camera,
     "light": Light,
@@ -270,13 +272,16 @@ _SECTIONS: dict[str, type] = {
 }
 
 
-def reference_preset() -> str:
-    """Every key of a preset with its default and what it means, as YAML that is a preset itself."""
+def reference_preset(schema: str = "") -> str:
+    """Every key of a preset with its default and what it means, as YAML that is a preset itself.
+
+    ``schema`` is the path of the JSON Schema that editors check it by, if there is to be one.
+    """
     head = (
         "# A preset of perception-sim with every default: copy it, or name a `base` and say only what differs.\n"
         "# Generated from the code (`make config`): edit a copy, not this file.\n\n"
     )
-    return head + axes.reference(_SECTIONS)
+    return (f"{MODELINE}{schema}\n" if schema else "") + head + axes.reference(SECTIONS)
 
 
 def preset_names() -> list[str]:
@@ -297,14 +302,14 @@ def load_preset(name: str) -> Preset:
 
 def parse_preset(name: str, values: Mapping[str, Any], where: object = None) -> Preset:
     """A preset from a mapping of sections (see `load_preset`)."""
-    known = [*_SECTIONS, "description", "base"]
+    known = [*SECTIONS, "description", "base"]
     for key in values:
         if key not in known:
             raise UserError(f"unknown section '{key}' in preset", where=where, fix=did_you_mean(str(key), known))
     if "base" in values:
         values = _upon(str(values["base"]), values, where)
     sections: dict[str, Any] = {}
-    for key, section in _SECTIONS.items():
+    for key, section in SECTIONS.items():
         sections[key] = axes.read(section, values.get(key) or {}, f"{where}, section {key}" if where else key)
     preset = Preset(name=name, description=" ".join(str(values.get("description", "")).split()), **sections)
     _check_names(preset, where)
@@ -318,7 +323,7 @@ def _upon(base: str, values: Mapping[str, Any], where: object) -> dict[str, Any]
     if "base" in below:
         raise UserError(f"preset '{base}' has a base itself", where=where, fix="name a preset without a base")
     merged: dict[str, Any] = {"description": values.get("description", below.get("description", ""))}
-    for key in _SECTIONS:
+    for key in SECTIONS:
         parts = [source.get(key) or {} for source in (below, values)]
         if not all(isinstance(part, Mapping) for part in parts):
             raise UserError(f"section '{key}' must hold 'name: value' lines", where=where)

@@ -1,7 +1,8 @@
-"""Write config/*.yaml, and replay.schema.json, from the declarations in the code (`make config`).
+"""Write config/*.yaml and the JSON Schemas from the declarations in the code (`make config`).
 
 One file per node (a ROS parameter file) and per command (for `--config`), and one for presets: every parameter with
-its default, its type, its limits and what it does. Edit copies, not these files.
+its default, its type, its limits and what it does, and beside each a schema by which editors check and complete it.
+`manifest.schema.json` and `replay.schema.json` are those of what the suite writes. Edit copies, not these files.
 """
 
 from __future__ import annotations
@@ -10,74 +11,73 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from perception_common.params import reference_yaml
-from perception_infer.commands.bench import BenchParams
-from perception_infer.commands.build_engine import BuildEngineParams
-from perception_infer.commands.doctor import DoctorParams
-from perception_infer.commands.run import RunParams
-from perception_infer.commands.verify import VerifyParams
-from perception_infer.replay.params import ReplayParams
-from perception_infer.replay.schema import json_schema
-from perception_infer.ros.evaluate_node import EvaluateParams as EvaluateNodeParams
+import perception_infer.cli
+import perception_sim.cli
+import perception_train.cli
+from perception_common.cli import Command, file_name
+from perception_common.schemas import command_schema, node_schema
+from perception_common.yaml_files import reference_yaml
+from perception_infer.contract.manifest import json_schema as manifest_schema
+from perception_infer.replay.schema import json_schema as replay_schema
+from perception_infer.ros.evaluate_params import EvaluateParams
 from perception_infer.ros.infer_params import InferParams
-from perception_sim.params import AddObjectParams, GenerateParams, MergeParams, SimCameraParams, ViewParams
+from perception_sim.params import SimCameraParams
+from perception_sim.preset_schema import preset_schema
 from perception_sim.presets import reference_preset
-from perception_train.adaptation.params import AdaptParams
-from perception_train.cli import EvaluateParams, ExportParams
-from perception_train.data.importing.params import ImportParams
 from perception_train.demo.settings import DemoParams
-from perception_train.finetuning.params import FinetuneParams
-from perception_train.gap.params import GapParams
-from perception_train.harvest.params import HarvestParams
-from perception_train.repository_server.params import ServeParams
 from perception_train.ros.params import TrainNodeParams
-from perception_train.training.config import TrainParams
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
 NODES: dict[str, type] = {
-    "evaluate_node": EvaluateNodeParams,
+    "evaluate_node": EvaluateParams,
     "infer_node": InferParams,
     "sim_camera_node": SimCameraParams,
     "train_node": TrainNodeParams,
 }
+PROGRAMS: dict[str, tuple[Command, ...]] = {
+    "perception-sim": perception_sim.cli.COMMANDS,
+    "perception-train": perception_train.cli.COMMANDS,
+    "perception-infer": perception_infer.cli.COMMANDS,
+}
 COMMANDS: dict[str, type] = {
     "demo": DemoParams,
-    "perception-infer-doctor": DoctorParams,
-    "perception-infer-replay": ReplayParams,
-    "perception-infer-run": RunParams,
-    "perception-infer-bench": BenchParams,
-    "perception-infer-build-engine": BuildEngineParams,
-    "perception-infer-verify": VerifyParams,
-    "perception-sim-generate": GenerateParams,
-    "perception-sim-add-object": AddObjectParams,
-    "perception-sim-merge": MergeParams,
-    "perception-sim-view": ViewParams,
-    "perception-train-adapt": AdaptParams,
-    "perception-train-evaluate": EvaluateParams,
-    "perception-train-export": ExportParams,
-    "perception-train-finetune": FinetuneParams,
-    "perception-train-harvest": HarvestParams,
-    "perception-train-gap": GapParams,
-    "perception-train-import": ImportParams,
-    "perception-train-run": TrainParams,
-    "perception-train-serve": ServeParams,
+    **{file_name(program, one): one.params for program, commands in PROGRAMS.items() for one in commands},
 }
 
 
 def contents() -> dict[Path, str]:
     """What each file has to hold."""
-    files = {CONFIG / f"{node}.yaml": reference_yaml(params, node) for node, params in NODES.items()}
-    files[CONFIG / "preset.yaml"] = reference_preset()
-    files[CONFIG / "replay.schema.json"] = json.dumps(json_schema(), indent=2) + "\n"
-    return files | {CONFIG / f"{command}.yaml": reference_yaml(params) for command, params in COMMANDS.items()}
+    texts: dict[str, str] = {}
+    schemas: dict[str, Any] = {"preset": preset_schema()}
+    for name, params in NODES.items():
+        texts[name], schemas[name] = reference_yaml(params, name, schema=_schema(name)), node_schema(params, name)
+    for name, params in COMMANDS.items():
+        texts[name], schemas[name] = reference_yaml(params, schema=_schema(name)), command_schema(params)
+    texts["preset"] = reference_preset(_schema("preset"))
+    results = {"manifest.schema.json": manifest_schema(), "replay.schema.json": replay_schema()}
+    return {
+        **{CONFIG / f"{name}.yaml": text for name, text in texts.items()},
+        **{CONFIG / _schema(name): _json(schema) for name, schema in schemas.items()},
+        **{CONFIG / name: _json(schema) for name, schema in results.items()},
+    }
+
+
+def _schema(name: str) -> str:
+    return f"schemas/{name}.schema.json"
+
+
+def _json(schema: Any) -> str:
+    return json.dumps(schema, indent=2) + "\n"
 
 
 def stale() -> list[str]:
     """The names of files that differ from the code, are missing, or describe something that is gone."""
     wanted = contents()
-    differ = {path.name for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
-    return sorted(differ | {path.name for path in CONFIG.glob("*.yaml") if path not in wanted})
+    differ = {path for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
+    gone = {path for pattern in ("*.yaml", "*.schema.json", "schemas/*") for path in CONFIG.glob(pattern)} - set(wanted)
+    return sorted(str(path.relative_to(CONFIG)) for path in differ | gone)
 
 
 def main() -> int:
@@ -93,6 +93,7 @@ def main() -> int:
     for name in old:
         path = CONFIG / name
         if path in wanted:
+            path.parent.mkdir(exist_ok=True)
             path.write_text(wanted[path], encoding="utf-8")
         else:
             path.unlink()

@@ -11,6 +11,8 @@ import os
 from collections.abc import MutableMapping
 from pathlib import Path
 
+from ..shipped import config_file
+
 PROFILE = "fastdds_shm.xml"
 VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
 # What Humble's Fast DDS reads; newer ones warn about it.
@@ -19,14 +21,7 @@ _LEGACY_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
 
 def profile_path() -> Path | None:
     """The shipped profile: in the source tree, or in the installed share directory."""
-    source = Path(__file__).resolve().parents[2] / "config" / PROFILE
-    if source.is_file():
-        return source
-    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
-        installed = Path(prefix) / "share" / "perception_suite" / "config" / PROFILE
-        if prefix and installed.is_file():
-            return installed
-    return None
+    return config_file(PROFILE)
 
 
 def in_force(environment: MutableMapping[str, str] = os.environ) -> bool:

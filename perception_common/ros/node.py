@@ -17,8 +17,8 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from ..cli import guard
-from ..errors import UserError
 from . import dds
+from .words import answered, initialise
 
 #: Python's signal handlers run between two waits of the executor.
 _POLL_SECONDS = 0.2
@@ -28,6 +28,7 @@ _TIMER = "deadline"
 def run(
     factory: Callable[[], Node],
     name: str,
+    params: type,
     args: Sequence[str] | None = None,
     done: Callable[[Node], bool] | None = None,
     within: float | None = None,
@@ -39,7 +40,8 @@ def run(
 
     Args:
         factory: makes the node.
-        name: what complaints begin with.
+        name: the node's, with which complaints begin.
+        params: the dataclass of its parameters.
         args: words of the command line; None for the process's own.
         done: whether there is nothing left to do.
         within: the process ends so many seconds after the first signal, with status 0, also when a call into a library
@@ -48,7 +50,8 @@ def run(
     Returns:
         exit status: 0 after a clean stop, 2 after a `UserError`, 1 after an internal failure.
     """
-    status = guard(lambda: _spin(factory, args, done, within), name)
+    words = list(sys.argv if args is None else args)
+    status = guard(lambda: 0 if answered(name, params, words) else _spin(factory, words, done, within), name)
     if within is not None and any(thread.name != _TIMER and thread.daemon for thread in threading.enumerate()):
         # They are in calls that do not end; a library that is torn down under them crashes.
         _leave(status)
@@ -57,7 +60,7 @@ def run(
 
 def _spin(
     factory: Callable[[], Node],
-    args: Sequence[str] | None,
+    words: Sequence[str],
     done: Callable[[Node], bool] | None,
     within: float | None,
 ) -> int:
@@ -73,11 +76,8 @@ def _spin(
     if within is not None:
         _end_within(within)
     dds.enable()
-    try:
-        # rclpy's own handlers shut the context down at once; ours leave it open for a node's last words.
-        rclpy.init(args=list(sys.argv if args is None else args), signal_handler_options=SignalHandlerOptions.NO)
-    except Exception as error:  # rclpy has one exception type per kind of mistake; all are the user's here
-        raise UserError(f"ROS arguments are not valid: {error}") from error
+    # rclpy's own handlers shut the context down at once; ours leave it open for a node's last words.
+    initialise(words, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     try:
         node = factory()

@@ -7,7 +7,7 @@ is and lists every other file with size and SHA-256. Unknown keys are errors: a 
 from __future__ import annotations
 
 import re
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -22,6 +22,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 MAX_MANIFEST_BYTES = 1 << 20
+
+
+def _told(description: str) -> msgspec.Meta:
+    """What a field is, for the schema."""
+    return msgspec.Meta(description=description)
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -53,13 +58,13 @@ class Tolerance(_Part, frozen=True):
 class Variant(_Part, frozen=True):
     """One graph of the same weights in one precision."""
 
-    precision: Literal["fp32", "fp16", "int8", "int8_cpu"]
-    meant_for: tuple[Literal["onnxruntime", "openvino", "tensorrt"], ...]
-    file: str
+    precision: Annotated[Literal["fp32", "fp16", "int8", "int8_cpu"], _told("the key of this variant, too")]
+    meant_for: Annotated[tuple[Literal["onnxruntime", "openvino", "tensorrt"], ...], _told("backends that may run it")]
+    file: Annotated[str, _told("the graph, a file of the bundle")]
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     tolerance: Tolerance
-    metrics: dict[str, float]
+    metrics: Annotated[dict[str, float], _told("figures on the validation images, through this graph")]
 
 
 class Input(_Part, frozen=True):
@@ -73,15 +78,15 @@ class Input(_Part, frozen=True):
 class Suppression(_Part, frozen=True):
     """What the suppression inside the graph was built with."""
 
-    slots: int
-    candidates: int
-    score_floor: float
-    iou: float
+    slots: Annotated[int, _told("detections that an image can have")]
+    candidates: Annotated[int, _told("pairs of place and class that are looked at, the best ones")]
+    score_floor: Annotated[float, _told("lower scores are no candidates")]
+    iou: Annotated[float, _told("a box that overlaps a better one of its class by more goes")]
     rounds: int
 
 
 class Dataset(_Part, frozen=True):
-    """What the model was trained and validated on."""
+    """What the model was trained and validated on; the hashes are those of annotations.json."""
 
     train: str
     train_sha256: str
@@ -89,7 +94,7 @@ class Dataset(_Part, frozen=True):
     validation: str
     validation_sha256: str
     validation_images: int
-    preset: str | None = None
+    preset: Annotated[str | None, _told("the world of generated pictures")] = None
 
 
 class File(_Part, frozen=True):
@@ -100,22 +105,22 @@ class File(_Part, frozen=True):
 
 
 class Manifest(_Part, frozen=True):
-    """See the module's text; ``files`` lists every file but the manifest itself and its signature."""
+    """What a model bundle is, and every other file of it with size and SHA-256. Unknown keys are errors."""
 
     schema_version: int
-    name: str
-    version: int
+    name: Annotated[str, _told("the model's, which is its folder's too: lower-case letters, digits, '-' and '_'")]
+    version: Annotated[int, _told("from 1 on, and higher with every export")]
     task: Literal["detection", "segmentation"]
     architecture: str
-    classes: tuple[str, ...]
+    classes: Annotated[tuple[str, ...], _told("names, in the order of the graph's numbers")]
     input: Input
-    suppression: Suppression | None
-    thresholds: tuple[float, ...]
-    variants: dict[str, Variant]
+    suppression: Annotated[Suppression | None, _told("null for segmentation")]
+    thresholds: Annotated[tuple[float, ...], _told("recommended least score of every class")]
+    variants: Annotated[dict[str, Variant], _told("graphs by precision; fp32 is always there")]
     dataset: Dataset
-    software: dict[str, str]
-    created: str
-    files: dict[str, File]
+    software: Annotated[dict[str, str], _told("versions of what the bundle was made with")]
+    created: Annotated[str, _told("when, in UTC (ISO 8601)")]
+    files: Annotated[dict[str, File], _told("every file but the manifest itself and its signature")]
 
 
 def is_model_name(text: str) -> bool:
@@ -168,6 +173,13 @@ def decode(data: bytes, where: object = None) -> Manifest:
     if problem is not None:
         raise UserError(f"the manifest is not valid: {problem}", where=where, fix=fix)
     return manifest
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of manifest.json; `decode` checks more than it can say."""
+    _, parts = msgspec.json.schema_components((Manifest,), ref_template="#/$defs/{name}")
+    main = parts.pop("Manifest")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **main, "$defs": parts}
 
 
 class _SchemaOnly(msgspec.Struct):

@@ -190,7 +190,7 @@ def _stamp(message: Any) -> int:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is stopped."""
-    return node.run(EvaluateNode, NAME, args)
+    return node.run(EvaluateNode, NAME, EvaluateParams, args)
 
 
 if __name__ == "__main__":

@@ -249,7 +249,7 @@ class InferNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop."""
     keep_few_heaps()
-    return run(InferNode, "infer_node", args, within=_END_SECONDS)
+    return run(InferNode, "infer_node", InferParams, args, within=_END_SECONDS)
 
 
 if __name__ == "__main__":

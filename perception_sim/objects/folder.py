@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ import numpy as np
 import yaml
 
 from perception_common.errors import UserError
-from perception_common.params import build, load_yaml, specs
+from perception_common.params import build, specs
+from perception_common.yaml_files import load_yaml
 
 from .. import shapes
 from ..params import ObjectParams
@@ -30,6 +32,8 @@ from ..shapes.mesh import Mesh
 
 FORMAT = 1
 YAML, MESH, TEXTURES, PREVIEW = "object.yaml", "mesh.npz", "textures", "preview.png"
+# The most triangles that add-object leaves take a tenth of it.
+_MAX_MESH_BYTES = 256 << 20
 _HEAD = """\
 # An object for perception-sim. A preset uses it by its folder's name:
 #   content: {classes: [NAME], object_dirs: [the folder above this one], size: natural, upright: natural}
@@ -112,6 +116,9 @@ def read_solid(folder: Path) -> Solid:
     """
     path = folder / MESH
     try:
+        with zipfile.ZipFile(path) as packed:
+            if sum(entry.file_size for entry in packed.infolist()) > _MAX_MESH_BYTES:
+                raise ValueError(f"unpacked it has more than {_MAX_MESH_BYTES >> 20} MiB")
         with np.load(path, allow_pickle=False) as found:
             arrays = {name: found[name] for name in found.files}
         surfaces = [

@@ -218,7 +218,7 @@ class TrainNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is stopped."""
-    return run(TrainNode, "train_node", args)
+    return run(TrainNode, "train_node", TrainNodeParams, args)
 
 
 if __name__ == "__main__":

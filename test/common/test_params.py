@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import yaml
 
 from perception_common.errors import UserError
-from perception_common.params import build, load_yaml, param, reference_yaml, specs
+from perception_common.params import build, param
 
 
 @dataclass(frozen=True)
@@ -64,28 +62,3 @@ def test_refusals_name_the_parameter_and_what_is_allowed(values: dict[str, objec
     with pytest.raises(UserError, match=message) as caught:
         build(Example, values)
     assert "\n" not in str(caught.value)
-
-
-def test_reference_reads_back_as_the_defaults(tmp_path: Path) -> None:
-    path = tmp_path / "example.yaml"
-    path.write_text(reference_yaml(Example))
-    assert build(Example, load_yaml(path)) == Example()
-    node = yaml.safe_load(reference_yaml(Example, "example_node"))
-    values = node["/**/example_node"]["ros__parameters"]
-    assert build(Example, values) == Example()
-    assert set(specs(Example)) - set(values) == {"names", "paths"}
-
-
-@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "\x00", "- x"])
-def test_yaml_that_is_no_mapping(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "wrong.yaml"
-    path.write_text(text)
-    with pytest.raises(UserError) as caught:
-        load_yaml(path)
-    assert str(path) in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_missing_yaml(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot read the file"):
-        load_yaml(tmp_path / "none.yaml")

@@ -52,7 +52,8 @@ def _watched() -> contextlib.AbstractContextManager[None]:
 with _watched():
     from perception_common.errors import UserError
     from perception_common.images import ImageError, Raw, metres_from_raw, rgb_from_compressed, rgb_from_raw
-    from perception_common.params import build, load_yaml
+    from perception_common.params import build
+    from perception_common.yaml_files import load_yaml
     from perception_infer.contract.manifest import decode
     from perception_infer.models import resolve_location
 

@@ -55,17 +55,20 @@ Heard = dict[str, list[Any]]
 PATIENT = """
 import sys, time
 from perception_common.ros.node import run
+from perception_sim.params import SimCameraParams
 from perception_sim.ros.camera_node import SimCameraNode
+
+endings = tuple(sys.argv.pop(1).split())
 
 def patient():
     node = SimCameraNode()
     for publisher in node.publishers:
-        while publisher.topic_name.endswith(tuple(sys.argv[1].split())) and not publisher.get_subscription_count():
+        while publisher.topic_name.endswith(endings) and not publisher.get_subscription_count():
             time.sleep(0.01)
     sys.stdin.readline()
     return node
 
-sys.exit(run(patient, "sim_camera_node", done=lambda node: node.finished))
+sys.exit(run(patient, "sim_camera_node", SimCameraParams, done=lambda node: node.finished))
 """
 
 

@@ -47,7 +47,7 @@ def test_view_draws_any_dataset_of_the_format(
         (["view", "--dataset", "/nowhere"], "annotations"),
         (["generate"], "--output"),
         (["generate", "--output", "x", "--preset", "dmeo"], "did you mean 'demo'"),
-        (["generate", "--output", "x", "--images", "0"], "1 to 1e+08"),
+        (["generate", "--output", "x", "--images", "0"], "1 to 100000000"),
         (["generate", "--output", "x", "--width", "7"], "32 to 4096"),
     ],
 )

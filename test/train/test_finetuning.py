@@ -13,7 +13,8 @@ import pytest
 from shapes import small_run
 
 from perception_common.errors import UserError
-from perception_common.params import reference_yaml, specs
+from perception_common.params import specs
+from perception_common.yaml_files import reference_yaml
 from perception_infer.models import ModelRepository
 from perception_train import cli
 from perception_train.data.coco import CocoDataset

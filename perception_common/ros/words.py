@@ -1,0 +1,74 @@
+"""What a node's program is asked beside ROS's own arguments: ``--help``, ``--version`` and ``--print-config``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+from collections.abc import Iterator, Sequence
+
+import rclpy
+from rclpy.node import Node
+from rclpy.utilities import remove_ros_args
+
+from .. import __version__
+from ..errors import UserError
+from ..shipped import schema_file
+from ..yaml_files import reference_yaml
+from .parameters import NodeParameters
+
+
+def answered(name: str, params: type, words: Sequence[str]) -> bool:
+    """Read the words of a command line that are not ROS's; whether they asked for something that is done now.
+
+    Args:
+        name: of the node and its program.
+        params: the dataclass of its parameters.
+        words: the command line, the program first.
+
+    Raises:
+        UserError: ROS's own arguments are not valid, or a parameter is not.
+        SystemExit: after ``--help`` and ``--version``, and for words that nobody knows.
+    """
+    parser = argparse.ArgumentParser(
+        name,
+        allow_abbrev=False,
+        description=(params.__doc__ or "").split("\n\n")[0],
+        epilog="Parameters, names and topics are ROS's own: --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    parser.add_argument(
+        "--print-config",
+        action="store_true",
+        help="print every parameter as it would be, with --ros-args, as a ROS parameter file, and exit",
+    )
+    with _refusing():
+        others = remove_ros_args(list(words))[1:]
+    if not parser.parse_args(others).print_config:
+        return False
+    print(_effective(name, params, words), end="")
+    return True
+
+
+def initialise(words: Sequence[str], **how: object) -> None:
+    """``rclpy.init`` with a clear line for arguments that it does not take."""
+    with _refusing():
+        rclpy.init(args=list(words), **how)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:  # rclpy has one exception type per kind of mistake; all are the user's here
+        raise UserError(f"ROS arguments are not valid: {error}") from error
+
+
+def _effective(name: str, params: type, words: Sequence[str]) -> str:
+    initialise(words)
+    try:
+        # A node that does nothing: the real one would load models, or open a world.
+        node = Node(name, enable_rosout=False, start_parameter_services=False)
+        values = vars(NodeParameters(node, params).value)
+        return reference_yaml(params, node.get_name(), values, schema_file(name))
+    finally:
+        rclpy.try_shutdown()
