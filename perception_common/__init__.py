@@ -4,4 +4,8 @@ Imports none of the other packages and nothing heavier than numpy and PyYAML (``
 also needs rclpy, the message packages, and OpenCV for `images`).
 """
 
+from __future__ import annotations
+
+from . import limits as limits
+
 __version__ = "0.1.0"

@@ -9,16 +9,17 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from .limits import MAX_SIDE
+
 Pixels = npt.NDArray[np.uint8]
 _Array = npt.NDArray[Any]
-#: Frames larger than this are refused before anything is allocated for them.
-MAX_SIDE = 16384
 _PNG, _JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8"
 #: JPEG's markers: those whose segments state the size, and those that have no segment.
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
@@ -160,6 +161,16 @@ def rgb_from_compressed(data: Any, stated_format: str) -> Pixels:
         raise ImageError(f"{encoded.size} bytes of '{stated_format}' are not an image that can be decoded")
     _check_size(decoded.shape[1], decoded.shape[0])
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def read_picture(path: Path | str, flags: int = cv2.IMREAD_COLOR) -> _Array | None:
+    """What OpenCV makes of a file with these flags; None if that is no picture, or one too large to be meant."""
+    try:
+        encoded = np.fromfile(path, np.uint8)
+        _check_size(*_stated_size(encoded))
+        return cv2.imdecode(encoded, flags) if encoded.size else None
+    except (OSError, ValueError, cv2.error):
+        return None
 
 
 def _check_size(width: int, height: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perception_common import durable
+from perception_common import durable, images
 from perception_common.errors import UserError
 from perception_common.params import param
 
@@ -75,7 +75,7 @@ def find_pictures(path: Path) -> list[Path]:
 
 def read_picture(path: Path) -> Pixels:
     """RGB uint8 [H, W, 3] of a picture file."""
-    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    decoded = images.read_picture(path)
     if decoded is None:
         raise UserError("the file is not a picture that can be read", where=path)
     return np.asarray(cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)

@@ -20,6 +20,7 @@ from perception_common.errors import UserError, did_you_mean
 from .damaged import open_damaged_mcap
 from .decoding import decoder
 from .types import full_name, rosbags
+from .unpacking import bound
 
 STORAGE = (".db3", ".mcap")
 _METADATA = "metadata.yaml"
@@ -152,6 +153,8 @@ class Recording:
 
     def _open(self) -> None:
         rosbags()
+        if not bound():
+            self.warnings.append("what this version of rosbags unpacks has no limit: open only bags that you trust")
         path = self.path
         if not path.exists():
             raise UserError("the bag does not exist", where=path, fix="check the path")

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_common.errors import UserError
+from perception_common.images import read_picture
 
 from .truth import FrameTruth, Names, TrueBoxes, TrueMask, boxes_from_rows
 
@@ -117,7 +118,7 @@ class CocoTruth:
     def _mask(self, entry: _Entry, width: int, height: int) -> TrueMask:
         path = (self._root / "masks" / entry.name).with_suffix(".png")
         if path.is_file():
-            read = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+            read = read_picture(path, cv2.IMREAD_GRAYSCALE)
             if read is None:
                 raise ValueError(f"{path} is not a mask")
             mask = np.asarray(read, np.uint8)

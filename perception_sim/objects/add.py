@@ -13,6 +13,7 @@ import numpy as np
 
 from perception_common import __version__, durable
 from perception_common.errors import UserError
+from perception_common.images import read_picture
 
 from ..convert.hulls import volume
 from ..convert.paint import LONGEST_PX
@@ -147,7 +148,7 @@ def _check_names(said: ObjectParams, target: Path) -> None:
 
 def _picture(name: str) -> np.ndarray:
     """A texture, uint8 BGR [H, W, 3], at most `LONGEST_PX` on its longer side."""
-    picture = cv2.imread(name, cv2.IMREAD_COLOR) if Path(name).is_file() else None
+    picture = read_picture(name)
     if picture is None:
         raise UserError("cannot read the texture", where=name, fix="give a PNG or JPEG file")
     shrink = LONGEST_PX / max(picture.shape[:2])

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from perception_common.errors import UserError
+from perception_common.images import read_picture
 
 ENDINGS = (".bmp", ".jpeg", ".jpg", ".png", ".webp")
 _LONGEST_PX = 960
@@ -60,8 +61,8 @@ def read(path: str) -> np.ndarray:
         UserError: it cannot be read.
 
     """
-    reduced = cv2.imread(path, cv2.IMREAD_REDUCED_COLOR_2)
-    picture = reduced if reduced is not None and max(reduced.shape[:2]) >= _LONGEST_PX else cv2.imread(path)
+    reduced = read_picture(path, cv2.IMREAD_REDUCED_COLOR_2)
+    picture = reduced if reduced is not None and max(reduced.shape[:2]) >= _LONGEST_PX else read_picture(path)
     if picture is None or min(picture.shape[:2]) < _LEAST_PX:
         raise UserError("cannot use the background photograph", where=path, fix="remove it from the folder")
     shrink = _LONGEST_PX / max(picture.shape[:2])

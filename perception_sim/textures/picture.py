@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from perception_common.errors import UserError
+from perception_common.images import read_picture
 
 PATTERN = "image"
 """The pattern of such a texture; not one of `textures.PATTERNS`, because it cannot be drawn for another surface."""
@@ -37,7 +38,7 @@ def shifted(pixels: np.ndarray, gains: tuple[float, float, float], turn: float) 
 @functools.lru_cache(maxsize=_KEPT)
 def _read(file: str, size: int) -> np.ndarray:
     """The picture, squeezed or stretched to a square: texture coordinates do not know its proportions."""
-    picture = cv2.imread(file, cv2.IMREAD_COLOR)
+    picture = read_picture(file)
     if picture is None:
         raise UserError("cannot read the texture of an object", where=file, fix="add the object again")
     way = cv2.INTER_AREA if max(picture.shape[:2]) > size else cv2.INTER_LINEAR

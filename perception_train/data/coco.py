@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from perception_common.durable import sha256
 from perception_common.errors import UserError
+from perception_common.images import read_picture
 
 from .augment import IGNORED
 from .instances import InstanceMask, Segment, instance_mask, packed
@@ -50,7 +51,7 @@ class Sample(NamedTuple):
         Raises:
             UserError: the file is not a readable image, or not of the annotated size.
         """
-        image = cv2.imread(str(self.path), cv2.IMREAD_COLOR)
+        image = read_picture(self.path)
         if image is None:
             raise UserError("cannot read the image", where=self.path, fix="generate or copy the dataset again")
         if image.shape[:2] != (self.height, self.width):
@@ -70,7 +71,7 @@ class Sample(NamedTuple):
         Raises:
             UserError: there is no mask, it cannot be read, or it is not of the image's size.
         """
-        mask = cv2.imread(str(self.mask_path), cv2.IMREAD_UNCHANGED)
+        mask = read_picture(self.mask_path, cv2.IMREAD_UNCHANGED)
         if mask is None:
             raise UserError("cannot read the mask", where=self.mask_path, fix=_WITH_MASKS)
         if mask.dtype != np.uint8 or mask.shape != (self.height, self.width):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import pickle
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,8 @@ def published(architecture: str, model: Network) -> tuple[str, Tensors]:
         )
     try:
         return _SOURCES[architecture](model)
-    except (OSError, RuntimeError) as error:  # URLError is an OSError; torch.hub says RuntimeError of a wrong hash
+    # URLError is an OSError; torch.hub says RuntimeError of a wrong hash, and nothing of a file that it kept before.
+    except (OSError, RuntimeError, pickle.UnpicklingError) as error:
         raise UserError(
             f"the published weights for {architecture} cannot be fetched: {str(error).splitlines()[0]}",
             fix="connect this machine to the internet once (they are kept), or leave pretrained out",
@@ -41,7 +43,7 @@ def _torchvision(weights: WeightsEnum, strip: str, prefix: str) -> Callable[[Net
     """Weights of the same names below ``prefix``."""
 
     def load(_: Network) -> tuple[str, Tensors]:
-        found = weights.get_state_dict(progress=False, check_hash=True)
+        found = _fetch(weights)
         return str(weights), {
             prefix + name.removeprefix(strip): value for name, value in found.items() if name.startswith(strip)
         }
@@ -49,11 +51,16 @@ def _torchvision(weights: WeightsEnum, strip: str, prefix: str) -> Callable[[Net
     return load
 
 
+def _fetch(weights: WeightsEnum) -> Tensors:
+    # torch.hub's own default runs what a pickle says.
+    return weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
+
+
 def _in_order(weights: WeightsEnum, inside: str) -> Callable[[Network], tuple[str, Tensors]]:
     """Weights of the same order, where the model divides the backbone's ``features`` otherwise."""
 
     def load(model: Network) -> tuple[str, Tensors]:
-        found = weights.get_state_dict(progress=False, check_hash=True)
+        found = _fetch(weights)
         features = [(name, value) for name, value in found.items() if name.startswith("features.")]
         parts = itertools.chain.from_iterable(
             ((f"{name}", value) for name, value in model.state_dict().items() if name.startswith(f"{inside}.{group}."))

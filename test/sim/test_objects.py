@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -202,6 +203,11 @@ def test_folders_of_objects_are_checked(tmp_path: Path) -> None:
     kind = library.load((str(folder.parent),))["thing"]
     with pytest.raises(UserError, match="cannot read the object's mesh"):
         kind.sample(0.1, np.random.default_rng(0)).build()
+    with zipfile.ZipFile(folder / folders.MESH, "w", zipfile.ZIP_DEFLATED) as packed, packed.open("bomb", "w") as bomb:
+        for _ in range(257):
+            bomb.write(bytes(1 << 20))
+    with pytest.raises(UserError, match="unpacked it has more than 256 MiB"):
+        folders.read_solid(folder)
     folder.rename(folder.with_name("ball"))
     library.forget()
     with pytest.raises(UserError, match="'ball' is taken"):

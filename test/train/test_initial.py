@@ -239,3 +239,28 @@ def test_more_data_for_the_same_names(tmp_path: Path, repository: Path) -> None:
     _, start = started(settings(tmp_path, tmp_path / "run", initial=str(repository / "shapes")))
     assert start["initial"]["classes"] == ["disc"]
     assert start["initial"]["fresh_classes"] == ["cross"]
+
+
+class Trap:
+    """Makes a file when it is unpickled."""
+
+    def __init__(self, proof: Path) -> None:
+        self.proof = proof
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.proof,)
+
+
+def test_published_weights_that_are_a_pickle_run_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from perception_train.models.pretrained import published
+
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    path = tmp_path / "hub" / "checkpoints" / MobileNet_V3_Large_Weights.IMAGENET1K_V2.url.rpartition("/")[2]
+    path.parent.mkdir(parents=True)
+    torch.save({"features.0.0.weight": Trap(tmp_path / "proof")}, path)
+    for architecture in ("faster_rcnn_mobilenet", "ssdlite"):
+        with pytest.raises(UserError, match="published weights"):
+            published(architecture, build_model(architecture, 2))
+    assert not (tmp_path / "proof").exists()
+    torch.load(path, weights_only=False)
+    assert (tmp_path / "proof").exists()
