@@ -21,7 +21,8 @@ import numpy as np
 import yaml
 
 from perception_common.errors import UserError
-from perception_common.params import build, load_yaml, specs
+from perception_common.params import build, specs
+from perception_common.yaml_files import load_yaml
 
 from .. import shapes
 from ..params import ObjectParams
