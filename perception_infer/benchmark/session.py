@@ -47,7 +47,7 @@ def main() -> int:
             if wish["what"] == "bare":
                 _answer(timed(lambda: predictor.backend.run(network), wish["seconds"]))
             else:
-                image = np.ascontiguousarray(np.load(wish["picture"])[:, :, ::-1])
+                image = np.ascontiguousarray(np.load(wish["picture"], allow_pickle=False)[:, :, ::-1])
                 ask = predictor.predict if predictor.task == "detection" else predictor.segment
                 _answer(timed(lambda ask=ask, image=image: ask(image), wish["seconds"]))  # type: ignore[misc]
     return 0

@@ -69,7 +69,7 @@ class World:
         """Do it; called by another thread than the one that spins."""
         begin = time.time_ns()
         self._arrived.clear()
-        image = image_to_msg(np.load(wish.picture), "bgr8", Header(frame_id="camera"))
+        image = image_to_msg(np.load(wish.picture, allow_pickle=False), "bgr8", Header(frame_id="camera"))
         # On the machine's clock, so that a late image does not delay the ones after it.
         began = due = time.perf_counter()
         sent = 0
