@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -49,6 +49,9 @@ bench-finetune: setup ## fine-tune on 9 photographs against training on these al
 
 config: setup ## write config/*.yaml anew from the parameter declarations
 	@$(VENV) scripts/make_config.py
+
+audit: setup ## look the pinned versions up in a list of known vulnerabilities (needs a network); ARGS='--service osv'
+	@$(VENV) scripts/audit.py $(ARGS)
 
 pins: ## resolve requirements/*.pins.txt anew; ARGS=--upgrade takes the newest versions
 	@$(PYTHON) scripts/pin.py $(ARGS)

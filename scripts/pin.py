@@ -57,6 +57,15 @@ def pin(
     target.write_text(header + "".join(shorten(line, environment, fitting) for line in lines), encoding="utf-8")
 
 
+def pinned(folder: Path = ROOT / "requirements") -> dict[str, set[str]]:
+    """The versions that are pinned for any Python and machine, by the package's name."""
+    found: dict[str, set[str]] = {}
+    for path in sorted(folder.glob("*.pins.txt")):
+        for name, version in re.findall(r"^([a-z0-9-]+)==(\S+)", path.read_text(encoding="utf-8"), re.MULTILINE):
+            found.setdefault(name, set()).add(version)
+    return found
+
+
 def uv_config(*environments: str) -> str:
     """What tells uv where the result is to hold."""
     return "[tool.uv]\nenvironments = [" + ", ".join(f'"{environment}"' for environment in environments) + "]\n"
