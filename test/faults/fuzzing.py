@@ -15,6 +15,7 @@ import io
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -66,6 +67,7 @@ _TOKENS = (
     b"9" * 40,
 )
 _LARGEST = 1 << 16
+_NOISE = re.compile(r"^#|JPEG|libpng")
 
 
 @dataclass(frozen=True)
@@ -315,8 +317,9 @@ def main() -> int:
         print(json.dumps(rows[-1]), flush=True)
         if crashed:
             # libFuzzer's own lines begin with a number, and a decoder of pictures complains of each of them.
-            said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith(("#", "Corrupt"))]
-            print("\n".join([*said[-40:], f"the bytes are in {folder}"]), file=sys.stderr)
+            said = [line for line in (done.stdout + done.stderr).splitlines() if not _NOISE.search(line)]
+            told = f"{name} ended with {done.returncode}; the bytes are in {folder}"
+            print("\n".join([*said[-40:], told]), file=sys.stderr)
     if wish.json:
         wish.json.write_text(json.dumps({"rows": rows}, indent=1) + "\n")
     return int(any(row["crashes"] for row in rows))
