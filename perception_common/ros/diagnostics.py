@@ -11,6 +11,11 @@ from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 
+from .. import topics
+from . import qos
+from .ends import Publication
+
+DIAGNOSTICS = Publication(topics.DIAGNOSTICS, qos.REPORTS)
 _FAREWELL_SECONDS = 0.3
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
 
@@ -22,8 +27,7 @@ class Diagnostics:
         self, node: Node, hardware_id: str, report: Callable[[], tuple[bytes, str, Mapping[str, Any]]]
     ) -> None:
         self._node, self._report, self._hardware_id = node, report, hardware_id
-        # Built on Node, not on LifecycleNode: a lifecycle publisher would be silent before activation.
-        self._publisher = Node.create_publisher(node, DiagnosticArray, "/diagnostics", 10)
+        self._publisher = DIAGNOSTICS.create(node)
         # Real time: with simulated time that stands still, the node must still tell how it is.
         self._timer = node.create_timer(1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
 

@@ -21,5 +21,7 @@ PICTURE = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)
 LATCHED = _profile(1, ReliabilityPolicy.RELIABLE, DurabilityPolicy.TRANSIENT_LOCAL)
 #: Simulated time: reliable, so that readers of either kind get it.
 CLOCK = RESULTS
+#: What a node says of itself once a second, and what collects it.
+REPORTS = RESULTS
 #: Coordinate frames, as tf2's own broadcaster offers them.
 TRANSFORMS = _profile(100, ReliabilityPolicy.RELIABLE, DurabilityPolicy.VOLATILE)

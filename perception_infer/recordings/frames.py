@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from perception_common import topics
 from perception_common.errors import UserError
 from perception_common.images import Pixels, Raw, rgb_from_compressed, rgb_from_raw
 
@@ -15,7 +16,7 @@ _NANOSECONDS = 1_000_000_000
 #: What image_transport appends to the name of a topic.
 _COMPRESSED = "/compressed"
 #: What a simulated camera calls its truth.
-GROUND_TRUTH = "ground_truth"
+GROUND_TRUTH = topics.GROUND_TRUTH.name
 
 
 def image_topic(recording: Recording, wanted: str = "", besides: str = "") -> Topic:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from perception_common import durable
+from perception_common import durable, topics
 from perception_common.errors import UserError
 
 from ..contract.detections import Result, Segmentation
@@ -20,13 +20,15 @@ from ..draw import draw_detections, draw_mask
 from ..models import Bundle
 from . import messages
 from .frames import beside
-from .types import COMPRESSED_IMAGE, DETECTIONS, IMAGE, LABEL_INFO, VISION_INFO, ros2_types
+from .types import COMPRESSED_IMAGE, ros2_types
 
 #: The file is RESULTS.mcap whatever the directory is called: its bytes hold its name.
 RESULTS = "results"
 #: The newest that all of Humble to Lyrical read: from 9 on, qualities of service are words in a list, and Humble wants
 #: numbers in a text. Foxglove opens the .mcap file alone and never looks at metadata.yaml.
 _VERSION: Literal[8] = 8
+#: As image_transport publishes it.
+_OVERLAY = topics.Topic(f"{topics.OVERLAY.name}/compressed", COMPRESSED_IMAGE, topics.OVERLAY.doc)
 
 
 class ResultBag:
@@ -47,15 +49,14 @@ class ResultBag:
         self._told = False
         results, latched = _qos(10, latched=False), _qos(1, latched=True)
 
-        def connect(name: str, kind: str, qos: Any) -> Any:
-            where = beside(topic, name)
-            return writer.add_connection(where, kind, typestore=self._store, offered_qos_profiles=[qos])
+        def connect(result: topics.Topic, qos: Any) -> Any:
+            where = beside(topic, result.name)
+            return writer.add_connection(where, result.type, typestore=self._store, offered_qos_profiles=[qos])
 
-        self._label_info = connect("label_info", LABEL_INFO, latched)
-        self._model_status = connect("model_status", VISION_INFO, latched)
-        found = ("mask", IMAGE) if self._segments else ("detections", DETECTIONS)
-        self._found = connect(*found, results)
-        self._overlay = connect("overlay/compressed", COMPRESSED_IMAGE, results) if overlay else None
+        self._label_info = connect(topics.LABEL_INFO, latched)
+        self._model_status = connect(topics.MODEL_STATUS, latched)
+        self._found = connect(topics.MASK if self._segments else topics.DETECTIONS, results)
+        self._overlay = connect(_OVERLAY, results) if overlay else None
 
     def add(self, stamp: int, time: int, frame_id: str, rgb: Pixels, found: Result) -> None:
         """Write what was found in a frame; of detections those that reach their class's threshold.

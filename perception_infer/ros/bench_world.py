@@ -24,6 +24,7 @@ from vision_msgs.msg import Detection2DArray
 
 from perception_common.ros import dds, qos
 from perception_common.ros.images import image_to_msg
+from perception_common.topics import DETECTIONS, IMAGE, MASK
 
 #: How long results are waited for after the last image.
 _AFTER_SECONDS = 1.0
@@ -60,10 +61,10 @@ class World:
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._publisher = node.create_publisher(Image, "image", qos.SENSOR)
+        self._publisher = node.create_publisher(Image, IMAGE.name, qos.SENSOR)
         self._arrived: list[tuple[int, int]] = []
-        node.create_subscription(Detection2DArray, "detections", self._on_result, qos.RESULTS)
-        node.create_subscription(Image, "mask", self._on_result, qos.PICTURE)
+        node.create_subscription(Detection2DArray, DETECTIONS.name, self._on_result, qos.RESULTS)
+        node.create_subscription(Image, MASK.name, self._on_result, qos.PICTURE)
 
     def stream(self, wish: Stream) -> Streamed:
         """Do it; called by another thread than the one that spins."""
@@ -114,7 +115,7 @@ def main(arguments: list[str]) -> int:
     node = Node(f"bench_{role}")
     work: Callable[[], Any]
     if role == "null":
-        node.create_subscription(Image, "image", lambda _: None, qos.NEWEST)
+        node.create_subscription(Image, IMAGE.name, lambda _: None, qos.NEWEST)
         work = sys.stdin.read
     else:
         world = World(node)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 
-from perception_common.ros import compat, qos
+from perception_common.ros import compat
 
+from . import ends
 from .silence import CameraWatch
 
 _REPEAT_SECONDS = 60.0
@@ -39,16 +38,8 @@ class Cameras:
     def listen(self, topics: Sequence[tuple[type[Any], str, Any]]) -> None:
         """Subscribe for every camera: type of the messages, topic, and callback."""
         for kind, topic, callback in topics:
-            # A copy, since rclpy writes overrides into the profile, and another camera's are its own.
-            subscription = Node.create_subscription(
-                self._node,
-                kind,
-                topic,
-                callback,
-                copy.copy(qos.NEWEST),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                **compat.on_incompatible_qos(self._on_event(len(self._subscriptions))),
-            )
+            watching = compat.on_incompatible_qos(self._on_event(len(self._subscriptions)))
+            subscription = ends.IMAGE.create(self._node, callback, kind=kind, full=topic, **watching)
             self._subscriptions.append(subscription)
 
     def close(self) -> None:

@@ -20,7 +20,7 @@ from vision_msgs.msg import Detection2DArray, VisionInfo
 
 from perception_common import durable
 from perception_common.errors import UserError
-from perception_common.ros import compat, diagnostics, node, qos
+from perception_common.ros import compat, diagnostics, node
 from perception_common.ros.images import ImageError, image_from_msg
 from perception_common.ros.parameters import NodeParameters
 from perception_common.ros.vision import detections_from_msg
@@ -29,11 +29,13 @@ from ..evaluation.live import Boxes, LiveEvaluation, ScoredFrame
 from ..evaluation.reports import Reports
 from ..evaluation.samples import SampleStore
 from ..evaluation.summary import finite, summarise
+from . import ends
 from .evaluate_params import EvaluateParams
 from .frames import SequenceGaps
 from .transports import image_topic
 
 NAME = "evaluate_node"
+TRUTH, DETECTIONS, IMAGE = (end.topic.name for end in (ends.HEARD_TRUTH, ends.HEARD_DETECTIONS, ends.SEEN_IMAGE))
 _THROTTLE_S = 10.0
 
 
@@ -58,7 +60,7 @@ class EvaluateNode(Node):
                     self._output.with_suffix(".samples"), self.params.samples, self.params.sample_period
                 )
         self._subscribe()
-        self._map50 = self.create_publisher(Float64, "metrics/live_map50", qos.RESULTS)
+        self._map50 = ends.LIVE_MAP50.create(self)
         self._diagnostics = diagnostics.Diagnostics(self, NAME, self._report)
         # Real time: a recording that has ended leaves simulated time standing still.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -88,21 +90,21 @@ class EvaluateNode(Node):
 
     def _subscribe(self) -> None:
         with_info = compat.with_message_info
-        self.create_subscription(Detection2DArray, "ground_truth", self._on_truth, qos.RESULTS)
-        self.create_subscription(Detection2DArray, "detections", with_info(self._on_detections), qos.RESULTS)
-        self.create_subscription(VisionInfo, "model_status", with_info(self._on_status), qos.LATCHED)
-        self.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 10)
+        ends.HEARD_TRUTH.create(self, self._on_truth)
+        ends.HEARD_DETECTIONS.create(self, with_info(self._on_detections))
+        ends.HEARD_STATUS.create(self, with_info(self._on_status))
+        ends.HEARD_DIAGNOSTICS.create(self, self._on_diagnostics)
         if self._samples is not None:
-            kind, self._image_topic = image_topic(self, "image", self.params.image_transport)
-            self.create_subscription(kind, self._image_topic, with_info(self._on_image), qos.NEWEST)
+            kind, self._image_topic = image_topic(self, IMAGE, self.params.image_transport)
+            ends.SEEN_IMAGE.create(self, with_info(self._on_image), kind=kind, full=self._image_topic)
 
     def _on_truth(self, message: Detection2DArray) -> None:
-        self._hear("ground_truth")
+        self._hear(TRUTH)
         boxes, _, names = detections_from_msg(message)
         self._keep_sample(self._live.add_truth(_stamp(message), Boxes(boxes, names)))
 
     def _on_detections(self, message: Detection2DArray, info: Mapping[str, Any]) -> None:
-        self._hear("detections")
+        self._hear(DETECTIONS)
         self._gaps.observe(compat.publisher_gid(info), compat.publication_sequence_number(info))
         boxes, scores, names = detections_from_msg(message)
         found, received = Boxes(boxes, names, scores), compat.received_ns(info) or 0
@@ -113,7 +115,7 @@ class EvaluateNode(Node):
             self.get_logger().info(f"version {message.database_version} of '{message.method}' serves")
 
     def _on_image(self, message: Image | CompressedImage, info: Mapping[str, Any]) -> None:
-        self._hear("image")
+        self._hear(IMAGE)
         received = compat.received_ns(info)
         if received is not None:
             self._live.add_image(_stamp(message), received)
@@ -122,7 +124,7 @@ class EvaluateNode(Node):
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         # Asked while they are there: at the end of this node, theirs may have ended.
-        publishers = self.get_publishers_info_by_topic(self.resolve_topic_name("detections"))
+        publishers = self.get_publishers_info_by_topic(self.resolve_topic_name(DETECTIONS))
         self._answering |= {f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in publishers}
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
@@ -148,9 +150,9 @@ class EvaluateNode(Node):
 
     def _silent(self) -> list[str]:
         """Topics from which nothing came for too long, resolved, with the number of their publishers."""
-        topics = {name: self.resolve_topic_name(name) for name in ("ground_truth", "detections")}
+        topics = {name: self.resolve_topic_name(name) for name in (TRUTH, DETECTIONS)}
         if self._samples is not None:
-            topics["image"] = self._image_topic
+            topics[IMAGE] = self._image_topic
         now = time.monotonic()
         late = [
             topic for name, topic in topics.items() if now - self._heard.get(name, self._started) > self.params.silence

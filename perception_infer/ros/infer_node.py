@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -11,20 +10,18 @@ from typing import Any
 from rclpy.clock import Clock
 from rclpy.clock_type import ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
 from perception_common.processes import keep_few_heaps
-from perception_common.ros import compat, qos
+from perception_common.ros import compat
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
 from ..cancelling import Cancelled
 from ..serving import Announcement, ModelServer, Watchdog
-from . import report
+from . import ends, report
 from .cameras import Cameras
 from .infer_params import InferParams
 from .opening import open_server
@@ -92,13 +89,14 @@ class InferNode(LifecycleNode):
         self._server, self._failure = server, ""
         self._params.lock()
         callbacks = [compat.with_message_info(partial(self._on_image, source)) for source in range(len(self._cameras))]
-        topics = [image_topic(self, prefix + "image", params.image_transport) for prefix in self._cameras]
+        name = ends.IMAGE.topic.name
+        topics = [image_topic(self, prefix + name, params.image_transport) for prefix in self._cameras]
         self._images.listen([(*topic, callback) for topic, callback in zip(topics, callbacks, strict=True)])
         if params.detections_3d != "off":
             self._outputs.places = [
                 Places(self, prefix, lambda: self._params.value, self._complain) for prefix in self._cameras
             ]
-        self._listen(VisionInfo, "checkpoint", self._on_checkpoint, qos.LATCHED)
+        self._listeners.append(ends.CHECKPOINT.create(self, self._on_checkpoint))
         self._state = "inactive"
         return _SUCCESS
 
@@ -186,13 +184,6 @@ class InferNode(LifecycleNode):
                 return
             raise UserError(self._failure or "the node could not be started")
         self._starting = False
-
-    def _listen(self, kind: type[Any], topic: str, callback: Any, profile: Any) -> None:
-        options = QoSOverridingOptions.with_default_policies()
-        # A copy, since rclpy writes overrides into the profile.
-        self._listeners.append(
-            Node.create_subscription(self, kind, topic, callback, copy.copy(profile), qos_overriding_options=options)
-        )
 
     def _fail(self, reason: str) -> None:
         """No model can go on: back to unconfigured by the lifecycle's error path, with the reason on /diagnostics."""

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+from vision_msgs.msg import VisionInfo
 
-from perception_common.ros import qos
 from perception_common.ros.images import Pixels, image_to_msg
 from perception_common.ros.vision import detections_to_msg, label_info
 
 from ..contract.detections import Result, Segmentation
 from ..draw import colour_mask, draw_detections, draw_mask
 from ..predictor import Predictor
+from . import ends
 from .infer_params import InferParams
 from .spatial import Places
 
@@ -34,8 +31,8 @@ class Outputs:
         self._cameras = [CameraOutputs(node, prefix) for prefix in prefixes]
         #: By camera; none where places are not asked for.
         self.places: list[Places] = []
-        self._label_info = _publisher(node, LabelInfo, "label_info", qos.LATCHED)
-        self._model_status = _publisher(node, VisionInfo, "model_status", qos.LATCHED)
+        self._label_info = ends.LABEL_INFO.create(node)
+        self._model_status = ends.MODEL_STATUS.create(node)
 
     def of(self, source: int) -> CameraOutputs:
         """Those of a camera."""
@@ -68,10 +65,10 @@ class CameraOutputs:
     """The publishers of what is found in one camera's images."""
 
     def __init__(self, node: Node, prefix: str) -> None:
-        self._detections = _publisher(node, Detection2DArray, prefix + "detections", qos.RESULTS)
-        self._mask = _publisher(node, Image, prefix + "mask", qos.PICTURE)
-        self._mask_colour = _publisher(node, Image, prefix + "mask/color", qos.PICTURE)
-        self._overlay = _publisher(node, Image, prefix + "overlay", qos.PICTURE)
+        self._detections = ends.DETECTIONS.create(node, prefix)
+        self._mask = ends.MASK.create(node, prefix)
+        self._mask_colour = ends.MASK_COLOR.create(node, prefix)
+        self._overlay = ends.OVERLAY.create(node, prefix)
 
     def watched(self) -> bool:
         """Whether anybody subscribes to a result of a frame."""
@@ -102,8 +99,3 @@ class CameraOutputs:
             scores = result.scores if params.overlay_scores else None
             drawn = draw_detections(rgb, result.boxes, result.labels, predictor.classes, scores)
             self._overlay.publish(image_to_msg(drawn, "rgb8", header))
-
-
-def _publisher(node: Node, kind: type[Any], topic: str, profile: Any) -> Any:
-    options = QoSOverridingOptions.with_default_policies()
-    return Node.create_publisher(node, kind, topic, profile, qos_overriding_options=options)

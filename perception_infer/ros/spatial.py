@@ -11,18 +11,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rclpy.node import Node
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2, PointField
+from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection3DArray
 
 from perception_common.errors import UserError
-from perception_common.ros import qos
 from perception_common.ros.images import ImageError, depth_from_msg
 from perception_common.ros.vision import boxes_3d_to_msg, pose
 
 from ..contract.detections import Detections
 from ..spatial import Box3D, Camera, floor_of, footprint, place_by_depth, place_on_floor
+from . import ends
 from .infer_params import InferParams
 
 #: Depth images that are kept until the image of their time is answered.
@@ -49,24 +47,11 @@ class Places:
         #: Frames whose objects could not be placed, for want of calibration or depth.
         self.unplaced = 0
 
-        def options() -> QoSOverridingOptions:
-            return QoSOverridingOptions.with_default_policies()
-
-        self._publisher, self._obstacles = (
-            Node.create_publisher(node, kind, prefix + topic, qos.RESULTS, qos_overriding_options=options())
-            for kind, topic in ((Detection3DArray, "detections_3d"), (PointCloud2, "obstacles"))
-        )
-        self._subscriptions = [
-            Node.create_subscription(
-                node, CameraInfo, prefix + "camera_info", self._on_info, qos.SENSOR, qos_overriding_options=options()
-            )
-        ]
+        self._publisher = ends.DETECTIONS_3D.create(node, prefix)
+        self._obstacles = ends.OBSTACLES.create(node, prefix)
+        self._subscriptions = [ends.CAMERA_INFO.create(node, self._on_info, prefix)]
         if params().detections_3d == "depth":
-            self._subscriptions.append(
-                Node.create_subscription(
-                    node, Image, prefix + "depth/image", self._on_depth, qos.SENSOR, qos_overriding_options=options()
-                )
-            )
+            self._subscriptions.append(ends.DEPTH.create(node, self._on_depth, prefix))
 
     def close(self, node: Node) -> None:
         """Stop listening and publishing."""

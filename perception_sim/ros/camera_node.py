@@ -13,7 +13,6 @@ from rclpy.node import Node
 from std_msgs.msg import Float64
 
 from perception_common.errors import UserError
-from perception_common.ros import qos
 from perception_common.ros.diagnostics import OK, WARN, Diagnostics
 from perception_common.ros.parameters import NodeParameters
 
@@ -22,6 +21,7 @@ from ..live.clock import SimTime
 from ..live.meter import RateMeter
 from ..live.path import read_mounts
 from ..params import SimCameraParams
+from . import ends
 from .clock import ClockTopic
 from .topics import CameraTopics, Transforms
 
@@ -50,7 +50,7 @@ class SimCameraNode(Node):
         self._transforms = Transforms(self) if p.publish_tf else None
         times = SimTime(p.rate, p.clock_start, p.clock_rate)
         self._sim_clock = ClockTopic(self, times, p.real_time_factor) if p.publish_clock else None
-        self._rate = self.create_publisher(Float64, "rate", qos.RESULTS)
+        self._rate = ends.RATE.create(self)
         self._meter = RateMeter(self._wanted)
         self._published, self._late, self._waited = 0, 0, 0
         self._due: float | None = None

@@ -11,9 +11,8 @@ from rclpy.node import Node
 from rclpy.time import Time as RosTime
 from rosgraph_msgs.msg import Clock
 
-from perception_common.ros import qos
-
 from ..live.clock import SimTime
+from . import ends
 
 
 class ClockTopic:
@@ -26,7 +25,7 @@ class ClockTopic:
 
     def __init__(self, node: Node, times: SimTime, factor: float) -> None:
         self._times, self._factor = times, factor
-        self._publisher = node.create_publisher(Clock, "/clock", qos.CLOCK)
+        self._publisher = ends.CLOCK.create(node)
         self._frame, self._tick, self._since = -1, 0, 0.0
         if factor > 0.0 and times.ticks > 1:
             # Not the node's own clock, which may be the one that this sets.

@@ -6,41 +6,38 @@ from collections.abc import Sequence
 from typing import Any
 
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import PoseStamped, TransformStamped
+from geometry_msgs.msg import TransformStamped
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from rclpy.qos_overriding_options import QoSOverridingOptions
-from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 
-from perception_common.ros import qos
+from perception_common.ros.ends import message_type
 from perception_common.ros.images import image_to_msg
 from perception_common.ros.vision import label_info
 
 from ..live import Frame
 from ..params import SimCameraParams
-from . import messages
+from . import ends, messages
 
 
 class CameraTopics:
     """Publishes one camera's frames below its name; what costs something is made only when someone listens."""
 
     def __init__(self, node: Node, name: str, params: SimCameraParams) -> None:
-        self.name, self._node, self._params = name, node, params
+        self.name, self._params = name, params
         self.frame_id = params.frame_prefix + (f"{name}_optical_frame" if name else params.frame_id)
-        self._image = self._publisher(Image, "image", qos.SENSOR)
-        self._info = self._publisher(CameraInfo, "camera_info", qos.SENSOR)
-        self._truth = self._publisher(Detection2DArray, "ground_truth", qos.RESULTS)
-        self._truth_3d = self._publisher(Detection3DArray, "ground_truth_3d", qos.RESULTS)
-        self._mask = self._publisher(Image, "ground_truth/mask", qos.RESULTS)
-        self._instances = self._publisher(Image, "ground_truth/instances", qos.RESULTS)
-        self._labels = self._publisher(LabelInfo, "ground_truth/label_info", qos.LATCHED)
-        self._pose = self._publisher(PoseStamped, "camera_pose", qos.RESULTS)
+        below = f"{name}/" if name else ""
+        self._image = ends.IMAGE.create(node, below)
+        self._info = ends.CAMERA_INFO.create(node, below)
+        self._truth = ends.GROUND_TRUTH.create(node, below)
+        self._truth_3d = ends.GROUND_TRUTH_3D.create(node, below)
+        self._mask = ends.GROUND_TRUTH_MASK.create(node, below)
+        self._instances = ends.GROUND_TRUTH_INSTANCES.create(node, below)
+        self._labels = ends.GROUND_TRUTH_LABELS.create(node, below)
+        self._pose = ends.CAMERA_POSE.create(node, below)
         self._depth: Any = None
         if params.depth != "none":
-            self._depth = self._publisher(Image, "depth/image", qos.SENSOR)
-            self._depth_info = self._publisher(CameraInfo, "depth/camera_info", qos.SENSOR)
+            self._depth = ends.DEPTH.create(node, below)
+            self._depth_info = ends.DEPTH_INFO.create(node, below)
 
     @property
     def wants_labels(self) -> bool:
@@ -83,24 +80,18 @@ class CameraTopics:
     def _header(self, stamp: Time) -> Header:
         return Header(stamp=stamp, frame_id=self.frame_id)
 
-    def _publisher(self, kind: type[Any], topic: str, profile: QoSProfile) -> Any:
-        full = f"{self.name}/{topic}" if self.name else topic
-        options = QoSOverridingOptions.with_default_policies()
-        return self._node.create_publisher(kind, full, profile, qos_overriding_options=options)
-
 
 class Transforms:
     """Publishes the cameras' frames on /tf; does nothing where tf2_msgs is not installed."""
 
     def __init__(self, node: Node) -> None:
         try:
-            from tf2_msgs.msg import TFMessage
+            self._message = message_type(ends.TRANSFORMS.topic.type)
         except ImportError:
             node.get_logger().info("tf2_msgs is not installed: nothing is published on /tf")
             self._publisher = None
             return
-        self._message = TFMessage
-        self._publisher = node.create_publisher(TFMessage, "/tf", qos.TRANSFORMS)
+        self._publisher = ends.TRANSFORMS.create(node)
 
     def publish(self, transforms: list[TransformStamped]) -> None:
         """Publish them as one message."""

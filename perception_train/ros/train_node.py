@@ -10,14 +10,12 @@ from typing import Any
 
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
 from vision_msgs.msg import VisionInfo
 
 from perception_common import durable
 from perception_common.errors import UserError
-from perception_common.ros import qos
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
@@ -25,15 +23,11 @@ from perception_common.ros.parameters import NodeParameters
 from ..data.coco import CocoDataset
 from ..data.mixture import Mixture
 from ..training.process import TrainingProcess
-from ..training.records import METRICS
 from ..training.restarts import Restarts
+from . import ends
 from .params import TrainNodeParams
 
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
-_METRICS = {
-    "step": ("loss", "loss_box", "loss_cls", "loss_dfl", "lr", "images_per_second", "progress"),
-    "validation": METRICS,
-}
 _POLL_SECONDS = 0.1
 
 
@@ -46,13 +40,8 @@ class TrainNode(LifecycleNode):
         self._process: TrainingProcess | None = None
         self._restarts = Restarts(self._params.value.restarts)
         self._values: dict[str, Any] = {"state": "unconfigured", "last_error": ""}
-        # Ordinary publishers: a lifecycle publisher would lose what is sent while inactive.
-        self._checkpoint = Node.create_publisher(self, VisionInfo, "checkpoint", qos.LATCHED)
-        self._metrics = {
-            name: Node.create_publisher(self, Float64, f"metrics/{name}", qos.RESULTS)
-            for names in _METRICS.values()
-            for name in names
-        }
+        self._checkpoint = ends.CHECKPOINT.create(self)
+        self._metrics = {name: ends.METRICS.create(self, name=name) for name in ends.METRICS_NAMES}
         self._diagnostics = Diagnostics(self, "perception_train", self._report)
         # Real time: simulated time may not run yet.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
@@ -139,7 +128,7 @@ class TrainNode(LifecycleNode):
     def _on_event(self, event: Mapping[str, Any]) -> None:
         kind = event["event"]
         self._restarts.hear(event)
-        for name in (name for name in _METRICS.get(kind, ()) if name in event):
+        for name in (name for name in ends.METRICS_OF.get(kind, ()) if name in event):
             self._values[name] = event[name]
             self._metrics[name].publish(Float64(data=float(event[name])))
         if kind == "step":
