@@ -7,8 +7,12 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.subscription import Subscription
+
+#: What ROS's C library refuses; rclpy has no public name for it.
+RCL_ERROR: type[Exception] = rclpy_implementation.RCLError
 
 
 def _event_callbacks() -> Any:

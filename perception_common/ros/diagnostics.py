@@ -11,7 +11,7 @@ from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 
-from .. import topics
+from .. import security, topics
 from . import qos
 from .ends import Publication
 
@@ -21,7 +21,7 @@ OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.E
 
 
 class Diagnostics:
-    """Publishes what ``report()`` returns, a tuple of level, message and values, at 1 Hz."""
+    """Publishes what ``report()`` returns, a tuple of level, message and values, and ``security``, at 1 Hz."""
 
     def __init__(
         self, node: Node, hardware_id: str, report: Callable[[], tuple[bytes, str, Mapping[str, Any]]]
@@ -39,6 +39,7 @@ class Diagnostics:
     def publish(self, final: bool = False) -> None:
         """Publish now."""
         level, message, values = self._report()
+        values = {"security": security.state(), **values}
         if final:
             values = {**values, "final": True}
         status = DiagnosticStatus(

@@ -17,7 +17,7 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from ..cli import guard
-from . import dds
+from . import dds, secured
 from .words import answered, initialise
 
 #: Python's signal handlers run between two waits of the executor.
@@ -80,7 +80,8 @@ def _spin(
     initialise(words, signal_handler_options=SignalHandlerOptions.NO)
     executor = SingleThreadedExecutor()
     try:
-        node = factory()
+        with secured.told(words):
+            node = factory()
         executor.add_node(node)
         while rclpy.ok() and not told_to_stop.is_set() and not (done is not None and done(node)):
             executor.spin_once(timeout_sec=_POLL_SECONDS)

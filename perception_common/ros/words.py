@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 from collections.abc import Iterator, Sequence
 
 import rclpy
@@ -14,6 +15,7 @@ from .. import __version__
 from ..errors import UserError
 from ..shipped import schema_file
 from ..yaml_files import reference_yaml
+from . import secured
 from .parameters import NodeParameters
 
 
@@ -50,7 +52,11 @@ def answered(name: str, params: type, words: Sequence[str]) -> bool:
 
 
 def initialise(words: Sequence[str], **how: object) -> None:
-    """``rclpy.init`` with a clear line for arguments that it does not take."""
+    """``rclpy.init`` with a clear line for arguments that it does not take, and for security that is not to be had."""
+    secured.require(words)
+    if os.environ.get("NO_COLOR"):
+        # What writes the log lines knows its own variable only.
+        os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
     with _refusing():
         rclpy.init(args=list(words), **how)  # type: ignore[arg-type]
 
@@ -67,7 +73,8 @@ def _effective(name: str, params: type, words: Sequence[str]) -> str:
     initialise(words)
     try:
         # A node that does nothing: the real one would load models, or open a world.
-        node = Node(name, enable_rosout=False, start_parameter_services=False)
+        with secured.told(words):
+            node = Node(name, enable_rosout=False, start_parameter_services=False)
         values = vars(NodeParameters(node, params).value)
         return reference_yaml(params, node.get_name(), values, schema_file(name))
     finally:
