@@ -58,6 +58,7 @@ setup(
         shared("launch", "*.launch.py"),
         shared("config", "*.*"),
         shared("config/schemas", "*.json"),
+        shared("config/security", "*.policy.xml"),
         # For bags with detections, where no ROS is installed.
         (f"share/{NAME}/vision_msgs", shared("overlay/vision_msgs/msg", "*.msg")[1]),
     ],
