@@ -42,6 +42,7 @@ def serve(params: ServeParams) -> Result:
             uvicorn.Config(
                 RepositoryApp(Catalogue(root), token, _say),
                 log_level="error",
+                use_colors=False,
                 access_log=False,
                 lifespan="off",
                 ws="none",

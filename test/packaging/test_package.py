@@ -75,6 +75,25 @@ def test_every_entry_point_can_be_called(told: dict[str, Any]) -> None:
         assert callable(getattr(importlib.import_module(module), function)), line
 
 
+def test_every_program_tells_its_version(told: dict[str, Any]) -> None:
+    for line in told["entry_points"]["console_scripts"]:
+        name = line.partition(" = ")[0]
+        program = Path(sys.executable).with_name(name)
+        if not program.exists():
+            pytest.skip("the suite is not installed in this environment")
+        if name.endswith("_node") and importlib.util.find_spec("rclpy") is None:
+            continue
+        done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"{name} {perception_common.__version__}\n"
+
+
+def test_type_checkers_of_others_see_the_types(told: dict[str, Any]) -> None:
+    for package in (name for name in told["packages"] if "." not in name):
+        assert (ROOT / package / "py.typed").is_file()
+        assert "py.typed" in told["package_data"][package]
+
+
 def test_every_folder_of_modules_is_a_package(told: dict[str, Any]) -> None:
     folders = {path.parent.relative_to(ROOT) for path in ROOT.glob("perception_*/**/*.py")}
     assert {".".join(folder.parts) for folder in folders} == set(told["packages"])
