@@ -176,6 +176,24 @@ class ModelRepository:
         return open_bundle(self.root / name / str(chosen), self.trust)
 
 
+def find_bundle(location: Path) -> Bundle:
+    """The verified bundle at a location: its directory, its manifest.json, or a model's directory (its newest).
+
+    Raises:
+        UserError: there is none, or it does not verify.
+    """
+    directory = location.parent if location.name == MANIFEST_NAME else location
+    if directory.is_dir() and not (directory / MANIFEST_NAME).exists():
+        directory = directory.resolve()
+        repository = ModelRepository(directory.parent)
+        if repository.versions(directory.name):
+            return repository.open(directory.name)
+        raise UserError(
+            "the directory holds no bundle", where=location, fix="name MODEL_ROOT/NAME/VERSION, or MODEL_ROOT/NAME"
+        )
+    return open_bundle(directory)
+
+
 def resolve_location(uri: str, model_root: Path) -> Path:
     """The bundle directory that an announcement's ``database_location`` names.
 

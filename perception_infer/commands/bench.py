@@ -22,7 +22,7 @@ from perception_common.params import param
 
 from ..benchmark.partner import Partner
 from ..evaluation.summary import percentiles
-from ..models import Bundle, open_bundle
+from ..models import Bundle, find_bundle
 from ..running import RunningParams, say
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _MIB = 1 << 20
 class BenchParams(RunningParams):
     """Parameters of `perception-infer bench`."""
 
-    bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>")
+    bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>, or MODEL_REPO/<name> for the newest")
     sizes: tuple[str, ...] = param(("640x480", "1920x1080"), "sizes of the camera's images, WIDTHxHEIGHT")
     seconds: float = param(10.0, "how long each figure is measured", minimum=0.5, maximum=3600)
     node: bool = param(True, "measure the node over DDS too, not only session and predictor")
@@ -55,7 +55,7 @@ def bench(params: BenchParams) -> dict[str, Any]:
     """
     if not params.bundle:
         raise UserError("no bundle is given", fix="--bundle MODEL_REPO/NAME/VERSION")
-    bundle, sizes = open_bundle(Path(params.bundle)), [size_of(text) for text in params.sizes]
+    bundle, sizes = find_bundle(Path(params.bundle)), [size_of(text) for text in params.sizes]
     if params.node and importlib.util.find_spec("rclpy") is None:
         raise UserError("rclpy is not installed", fix="source ROS 2, or measure without the node: --no-node")
     with ExitStack() as stack:

@@ -19,7 +19,7 @@ from perception_common.params import param
 from ..backends.select import make_backend
 from ..contract.geometry import Pixels
 from ..draw import draw_detections, draw_mask
-from ..models import open_bundle
+from ..models import find_bundle
 from ..predictor import Predictor
 from ..running import RunningParams, say
 
@@ -30,7 +30,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp")
 class RunParams(RunningParams):
     """Parameters of `perception-infer run`."""
 
-    bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>")
+    bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>, or MODEL_REPO/<name> for the newest")
     input: str = param("", "a picture, or a folder of pictures (" + ", ".join(SUFFIXES) + ")")
     output: str = param("", "folder for the pictures with what was found; made when missing, nothing is drawn without")
     score_threshold: float = param(
@@ -53,7 +53,7 @@ def run(params: RunParams) -> dict[str, Any]:
         durable.ensure_writable(output)
     threshold = None if params.score_threshold < 0 else params.score_threshold
     found = []
-    bundle = open_bundle(Path(params.bundle))
+    bundle = find_bundle(Path(params.bundle))
     with Predictor(bundle, make_backend(bundle, params.wish(say)), threshold) as predictor:
         predictor.warm_up()
         for index, path in enumerate(pictures, 1):

@@ -9,10 +9,9 @@ from typing import Any
 
 from perception_common import durable
 from perception_common.errors import UserError
-from perception_infer.models import Bundle
+from perception_infer.models import Bundle, find_bundle
 
 from ..data.coco import CocoDataset
-from ..training.initial import find_bundle
 from .curve import draw_curve
 from .params import FinetuneParams, real_only
 from .report import figures, write_comparison

@@ -13,8 +13,8 @@ from safetensors import SafetensorError
 from torch import Tensor
 
 from perception_common.errors import UserError
-from perception_infer.contract.manifest import MANIFEST_NAME, WEIGHTS_NAME
-from perception_infer.models import Bundle, ModelRepository, open_bundle
+from perception_infer.contract.manifest import WEIGHTS_NAME
+from perception_infer.models import Bundle, find_bundle
 
 from ..models.network import ClassRows, Network, Segmenter
 from .config import TrainParams
@@ -84,24 +84,6 @@ def begin(model: Network, params: TrainParams, classes: Sequence[str], resumed: 
         source, backbone = published(params.architecture, model)
         return take(model, classes, backbone, (), source, params.architecture)
     return None
-
-
-def find_bundle(location: Path) -> Bundle:
-    """The verified bundle at a location: its directory, its manifest.json, or a model's directory (its newest).
-
-    Raises:
-        UserError: there is none, or it does not verify.
-    """
-    directory = location.parent if location.name == MANIFEST_NAME else location
-    if directory.is_dir() and not (directory / MANIFEST_NAME).exists():
-        directory = directory.resolve()
-        repository = ModelRepository(directory.parent)
-        if repository.versions(directory.name):
-            return repository.open(directory.name)
-        raise UserError(
-            "the directory holds no bundle", where=location, fix="name MODEL_ROOT/NAME/VERSION, or MODEL_ROOT/NAME"
-        )
-    return open_bundle(directory)
 
 
 def weights(bundle: Bundle) -> dict[str, Tensor]:

@@ -77,6 +77,13 @@ def test_run_on_a_folder(repository: Path, pictures: Path, tmp_path: Path, capsy
     assert sorted(path.name for path in out.iterdir()) == ["large.png", "small.png"]
 
 
+def test_run_takes_the_newest_version_of_a_model(
+    repository: Path, pictures: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "--bundle", str(repository / "rectangles"), "--input", str(pictures), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["model"] == "rectangles v2"
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

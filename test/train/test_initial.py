@@ -12,10 +12,11 @@ from shapes import make_dataset, small_run
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
 from perception_common.errors import UserError
+from perception_infer.models import find_bundle
 from perception_train.export.candidate import Candidate
 from perception_train.models import build_model
 from perception_train.training.config import TrainParams
-from perception_train.training.initial import find_bundle, summarised, take, weights
+from perception_train.training.initial import summarised, take, weights
 from perception_train.training.loop import Trainer
 
 
