@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -52,6 +52,9 @@ config: setup ## write config/*.yaml anew from the parameter declarations
 
 audit: setup ## look the pinned versions up in a list of known vulnerabilities (needs a network); ARGS='--service osv'
 	@$(VENV) scripts/audit.py $(ARGS)
+
+licences: setup ## write docs/licences.md anew: the licence of every pinned package
+	@$(VENV) scripts/licences.py
 
 pins: ## resolve requirements/*.pins.txt anew; ARGS=--upgrade takes the newest versions
 	@$(PYTHON) scripts/pin.py $(ARGS)

@@ -146,7 +146,7 @@ class Setup:
     def fingerprint(self) -> str:
         """A hash of all that the environment is made from."""
         files = [ROOT / name for name in ("setup.py", "setup.cfg", "scripts/setup.py")]
-        files += [ROOT / "perception_common" / "__init__.py", *sorted((ROOT / "requirements").iterdir())]
+        files += [ROOT / "perception_common" / "__init__.py", *sorted((ROOT / "requirements").glob("*.txt"))]
         parts = [str(ROOT), self.python, sys.version, platform.machine(), self.requirements, self.overlay_fingerprint()]
         return digest([*parts, *(file.read_text(encoding="utf-8") for file in files)])
 
