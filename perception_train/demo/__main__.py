@@ -15,11 +15,11 @@ from typing import Any, NoReturn
 from perception_common import cli, durable
 from perception_common.errors import UserError
 
-from . import summary
+from . import summary, wiring
 from .display import Display
 from .processes import ProcessDied, Processes, ros_environment
 from .report import write_report
-from .run import KEYS, STAGES, STATE, Demo, DemoFailed
+from .run import STAGES, Demo, DemoFailed
 from .settings import DemoParams
 
 PROGRAM = "perception-demo"
@@ -27,11 +27,11 @@ _MARKER = ".perception_demo"
 # What a run writes; datasets are kept for the next run, which completes or reuses them.
 _RESULTS = (
     "logs",
-    "models",
-    KEYS,
-    STATE,
-    "train",
-    "live.json",
+    wiring.MODELS,
+    wiring.KEYS,
+    wiring.STATE,
+    wiring.RUN,
+    wiring.LIVE,
     "live.samples",
     "bare_session.json",
     "summary.json",

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from perception_common import durable
+from perception_common.launching.actions import parameter_words
 
-from ..data.appearance import HOME
-from ..signing.signer import PRIVATE_SUFFIX, generate
-from . import facts, summary
+from ..signing.signer import generate
+from . import facts, summary, wiring
 from .display import Display
 from .processes import Child, Processes
 from .settings import Settings
@@ -37,8 +37,6 @@ STAGES = [
     "bare session",
     "report",
 ]
-#: Folders of a run, beside that of its models.
-KEYS, STATE = "keys", "state"
 _POLL = 0.25
 # The generator's status for a mistake of the user, such as a directory that holds another dataset.
 _USER_ERROR = 2
@@ -53,7 +51,7 @@ class Demo:
 
     def __init__(self, settings: Settings, output: Path, display: Display, processes: Processes) -> None:
         self.settings, self.output, self.display, self.processes = settings, output, display, processes
-        self.files = LiveFiles(output / "train", output / "live.json")
+        self.files = LiveFiles(output / wiring.RUN, output / wiring.LIVE)
         self.stages: list[dict[str, Any]] = []
         self.started = time.time()
         self.marks: dict[str, float] = {}
@@ -68,13 +66,13 @@ class Demo:
         """
         settings = self.settings
         with self._stage(STAGES[0], settings.train_images, "images"):
-            train = self._generate("train", settings.train_images, settings.train_seed)
+            self._generate("train")
         with self._stage(STAGES[1], settings.val_images, "images"):
-            val = self._generate("val", settings.val_images, settings.val_seed)
+            self._generate("val")
         with self._stage(STAGES[2]):
             self._start_nodes()
         with self._stage(STAGES[3], settings.train_minutes * 60, "s"):
-            self._train(train, val)
+            self._train()
         with self._stage(STAGES[4], settings.frames_last_version, "frames"):
             self._score_last_version()
         with self._stage(STAGES[5], settings.bare_seconds, "s"):
@@ -84,23 +82,10 @@ class Demo:
         self.display.end()
         return self._summarise()
 
-    def _generate(self, split: str, images: int, seed: int) -> Path:
-        s = self.settings
-        # The directory's name tells datasets of other settings apart; the same one again is only completed.
-        directory = self.output / "data" / f"{split}-{s.world}-{images}-{s.image_width}x{s.image_height}-seed{seed}"
+    def _generate(self, split: str) -> None:
+        directory = wiring.dataset(self.settings, self.output, split)
         name = f"generate_{split}"
-        command = [
-            "perception_sim",
-            "generate",
-            "--output",
-            str(directory),
-            "--preset",
-            s.world,
-            "--images",
-            str(images),
-        ]
-        command += ["--seed", str(seed), "--workers", str(s.workers)]
-        command += ["--width", str(s.image_width), "--height", str(s.image_height), "--no-masks"]
+        command = ["perception_sim", *wiring.generate(self.settings, self.output, split)]
         existed = directory.exists()
         child = self.processes.start(name, command)
         self._wait_for_end(child, lambda: _count(directory / "images"))
@@ -112,51 +97,30 @@ class Demo:
         if child.process.returncode:
             raise child.death()
         self.processes.stop(name)
-        return directory
 
     def _start_nodes(self) -> None:
         s = self.settings
-        # What the node takes is signed by this run's trainer, as it should be on a robot.
-        generate(str(self.output / KEYS / "trainer"))
-        # The trainer shares the machine.
-        infer = dict(
-            threads=1, model_root=str(self.output / "models"), model=s.model, score_threshold=s.score_threshold,
-            trust=str(self.output / KEYS), state=str(self.output / STATE),
-        )  # fmt: skip
-        self.processes.start(INFER, [MODULES[INFER], *ros_args(infer)])
-        evaluate = dict(
-            output=str(self.output / "live.json"),
-            write_period=s.write_period,
-            window=s.evaluation_window,
-            samples=s.samples_per_version,
-            sample_period=s.sample_period,
-        )
-        self.processes.start(EVALUATE, [MODULES[EVALUATE], *ros_args(evaluate)])
+        generate(str(wiring.key(self.output)))
+        self._start(INFER, wiring.infer(s, self.output))
+        self._start(EVALUATE, wiring.evaluate(s, self.output))
         self._wait_until(
             lambda: bool(self.files.diagnostics("infer_node")),
             s.start_timeout,
             "inference and evaluation did not start",
         )
         # After those who listen, so that they can miss no frame of it.
-        camera = dict(preset=s.world, seed=s.live_seed, rate=s.camera_hz, width=s.image_width, height=s.image_height)
-        self.processes.start(CAMERA, [MODULES[CAMERA], *ros_args(camera)])
+        self._start(CAMERA, wiring.camera(s))
         self._wait_until(
             lambda: self.files.evaluation.read().get("frames", {}).get("truth", 0) >= 3,
             s.start_timeout,
             "no camera frame reached the evaluator",
         )
 
-    def _train(self, train: Path, val: Path) -> None:
+    def _train(self) -> None:
         s = self.settings
-        params = dict(
-            dataset=str(train), validation=str(val), run_directory=str(self.output / "train"),
-            model_root=str(self.output / "models"),
-            model=s.model, width=s.network_width, height=s.network_height, batch=s.batch, minutes=s.train_minutes,
-            exports=s.exports, validations=s.validations, resume=False,
-            signing_key=str(self.output / KEYS / f"trainer{PRIVATE_SUFFIX}"), **HOME,
-        )  # fmt: skip
         self.marks["train_start"] = began = time.time()
-        child = self.processes.start(TRAIN, [MODULES[TRAIN], *ros_args(params)], nice=s.trainer_nice)
+        params = wiring.train(s, self.output) | {"resume": False}
+        child = self._start(TRAIN, params, nice=s.trainer_nice)
         limit = s.train_minutes * 60 + s.train_slack
         while child.running and self.files.train_summary.read().get("state") != "done":
             self._tick(finished=[TRAIN], done=time.time() - began)
@@ -202,7 +166,7 @@ class Demo:
     def _time_bare_session(self) -> None:
         s = self.settings
         self.marks["bare_start"] = began = time.time()
-        bundle = self.output / "models" / s.model / str(self.files.train_summary.read()["versions"][-1])
+        bundle = self.output / wiring.MODELS / s.model / str(self.files.train_summary.read()["versions"][-1])
         command = [
             MODULES[BARE],
             "--bundle",
@@ -258,6 +222,10 @@ class Demo:
         yield
         self.stages.append({"name": name, "start_s": began - self.started, "seconds": time.time() - began})
 
+    def _start(self, name: str, parameters: dict[str, Any], nice: int = 0) -> Child:
+        """Start a node."""
+        return self.processes.start(name, [MODULES[name], "--ros-args", *parameter_words(parameters)], nice=nice)
+
     def _wait_for_end(self, child: Child, done: Callable[[], int]) -> None:
         while child.running:
             self._tick(waited=[child.name], done=done())
@@ -289,14 +257,6 @@ class Demo:
         shown.serving, shown.fps = serving, self.files.output_rate()
         self.display.update()
         time.sleep(_POLL)
-
-
-def ros_args(values: dict[str, Any]) -> list[str]:
-    """Parameters as ROS arguments; JSON is YAML, so a string stays a string whatever it looks like."""
-    arguments = ["--ros-args"]
-    for name, value in values.items():
-        arguments += ["-p", f"{name}:={json.dumps(value)}"]
-    return arguments
 
 
 def _count(images: Path) -> int:

@@ -30,6 +30,13 @@ from .graph import traced
 from .precision import to_fp16
 from .sensitivity import plain_session
 
+#: The folder of the graphs, as Triton wants it: the only version of the model.
+VERSION = "1"
+#: For Triton, which else looks for model.onnx and guesses the rest.
+_TRITON = """backend: "onnxruntime"
+max_batch_size: 0
+default_model_filename: "{file}"
+"""
 #: The decoder's source fixes 8,400 cells, those of this many pixels squared.
 YOLO_SIDE = 640
 #: One colour for each class beside the background, in turn; the decoder wants a palette.
@@ -38,14 +45,19 @@ _COLOURS = (0xE6194B, 0x3CB44B, 0xFFE119, 0x4363D8, 0xF58231, 0x911EB4, 0x46F0F0
 _NEAR_PIXELS, _NEAR = 0.5, 0.01
 _README = """# {name} for Isaac ROS
 
-`{file}` answers what {decoder} reads. `parameters.yaml` holds the parameters of each node; pass them to the
-launch file, or give the file to the nodes. Classes, in the order of their index: {classes}.
+`{file}` answers what {decoder} reads, and `parameters.yaml` holds the parameters of each node:
 
-- The image encoder must deliver RGB (`input_encoding: rgb8`) and keep the aspect ratio (`enable_padding: true`). It
-  pads with black where training padded with grey (114): the nearer the camera's aspect ratio is to that of the
-  network, the less that matters. Crop in front of the encoder if scores at the border are low.
-- The TensorRT node builds an engine from `{file}` at its first start. `enable_fp16` changes nothing: the precision is
-  that of the graph.
+    ros2 launch perception_suite isaac.launch.py model:=THIS_FOLDER image_width:=1280 image_height:=720
+
+starts image encoder, TensorRT (or Triton, with `inference:=triton`) and decoder in one container. The folder is a model
+of a Triton repository, too: its parent is the repository. Classes, in the order of their index: {classes}.
+
+- The image encoder hands on the channels as they come: the camera must publish rgb8 (`convert:=true` puts NVIDIA's
+  converter in front). It keeps the aspect ratio (`enable_padding: true`) and pads with black where training padded
+  with grey (114): the nearer the camera's aspect ratio is to that of the network, the less that matters. Crop in front
+  of the encoder if scores at the border are low.
+- The TensorRT node builds an engine from `{file}` at its first start, or at each where it is told to
+  (`force_engine_update`, which is its default). `enable_fp16` changes nothing: the precision is that of the graph.
 {more}"""
 _MORE_YOLO = """\
 - `num_classes` is no argument of `isaac_ros_yolov8_core.launch.py`, and its default of 80 reads beyond the tensor:
@@ -122,19 +134,21 @@ def write_isaac(candidate: Candidate, folder: Path, precisions: Sequence[str] = 
     for precision, graph in graphs.items():
         _prove(candidate, layout, precision, graph)
     chosen: Precision = "fp16" if "fp16" in graphs else "fp32"
-    files: dict[str, str] = {precision: GRAPH_FILES[precision] for precision in graphs}
-    files |= {"parameters": "parameters.yaml", "readme": "README.md"}
+    files: dict[str, str] = {precision: f"{VERSION}/{GRAPH_FILES[precision]}" for precision in graphs}
+    files |= {"parameters": "parameters.yaml", "triton": "config.pbtxt", "readme": "README.md"}
     if folder.exists():
         raise UserError("the output folder exists already", where=folder, fix="choose another, or remove it")
     with durable.new_directory(folder) as work:
+        (work / VERSION).mkdir()
         for precision, graph in graphs.items():
-            (work / GRAPH_FILES[precision]).write_bytes(graph)
-        told = yaml.safe_dump(_parameters(candidate, layout, folder / GRAPH_FILES[chosen]), sort_keys=False)
+            (work / files[precision]).write_bytes(graph)
+        told = yaml.safe_dump(_parameters(candidate, layout, folder / files[chosen]), sort_keys=False)
         (work / files["parameters"]).write_text(told)
+        (work / files["triton"]).write_text(_TRITON.format(file=GRAPH_FILES[chosen]))
         (work / files["readme"]).write_text(
             _README.format(
                 name=source.name,
-                file=GRAPH_FILES[chosen],
+                file=files[chosen],
                 decoder=layout.decoder,
                 classes=", ".join(f"{i} {name}" for i, name in enumerate(_classes(candidate))),
                 more=layout.more,

@@ -8,7 +8,6 @@ import os
 import runpy
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 
 LAUNCH = Path(__file__).resolve().parents[2] / "launch"
 FILES = sorted(LAUNCH.glob("*.launch.py"))
+NAMES = {f"{name}.launch.py" for name in ("node", "train", "infer", "sim", "loop", "replay", "robot", "isaac")}
 RUNNER = """
 import sys
 from launch import LaunchDescription, LaunchService
@@ -48,14 +48,34 @@ def needs_package() -> None:
         pytest.skip("perception_suite is not installed with colcon")
 
 
+def context(file: str, **given: str) -> Any:
+    """A launch context with the arguments of a file, as launch would have set them."""
+    from launch import LaunchContext
+
+    description: Any = runpy.run_path(str(LAUNCH / file))["generate_launch_description"]()
+    made = LaunchContext()
+    made.launch_configurations.update({argument.name: "" for argument in description.get_launch_arguments()} | given)
+    return made
+
+
+def started(monkeypatch: pytest.MonkeyPatch, **given: str) -> dict[str, Any]:
+    """What node.launch.py tells launch_ros."""
+    import launch_ros.actions
+
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(launch_ros.actions, "Node", lambda **words: asked.update(words))
+    made = context("node.launch.py", **{"executable": "infer_node"} | given)
+    runpy.run_path(str(LAUNCH / "node.launch.py"))["_start"](made)
+    return asked
+
+
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_compiles(path: Path) -> None:
     compile(path.read_text(encoding="utf-8"), str(path), "exec")
 
 
-def test_there_are_some() -> None:
-    expected = {"sim.launch.py", "train.launch.py", "infer.launch.py", "replay.launch.py"}
-    assert {path.name for path in FILES} >= expected
+def test_all_are_there() -> None:
+    assert {path.name for path in FILES} == NAMES
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
@@ -70,60 +90,98 @@ def test_arguments_are_described_and_repeat_no_default_of_a_node(path: Path) -> 
             assert "".join(part.text for part in argument.default_value) == ""
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_ros2_launch_shows_them(path: Path) -> None:
+    needs_launch()
+    if importlib.util.find_spec("ros2launch") is None:
+        pytest.skip("ros2launch is not installed (it is not on PyPI)")
+    command = [sys.executable, "-c", "import sys; from ros2cli.cli import main; sys.exit(main())", "launch"]
+    done = subprocess.run([*command, str(path), "--show-args"], capture_output=True, text=True, timeout=90)
+    assert done.returncode == 0, done.stderr
+    assert "Arguments (pass arguments as '<name>:=<value>'):" in done.stdout
+    assert "No arguments" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
         ({}, (False, None)),
         ({"respawn": "true"}, (True, None)),
-        ({"respawn": "true", "respawn_delay": "2"}, (True, 2.0)),
+        ({"respawn": "True", "respawn_delay": "2"}, (True, 2.0)),
     ],
 )
 def test_nodes_are_started_again_where_that_is_asked_for(
     given: dict[str, str], expected: tuple[bool, float | None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     needs_launch()
-    from launch import LaunchContext
-
-    file = runpy.run_path(str(LAUNCH / "node.launch.py"))
-    context = LaunchContext()
-    context.launch_configurations.update(dict.fromkeys(file["OPTIONS"], "") | {"executable": "infer_node"} | given)
-    asked: dict[str, Any] = {}
-    monkeypatch.setitem(file["_start"].__globals__, "Node", lambda **words: asked.update(words))
-    file["_start"](context)
+    asked = started(monkeypatch, **given)
     assert (asked["respawn"], asked["respawn_delay"]) == expected
 
 
 @pytest.mark.parametrize(("name", "value"), [("respawn", "often"), ("respawn_delay", "soon"), ("respawn_delay", "-1")])
-def test_wrong_words_about_starting_again_are_refused(name: str, value: str) -> None:
+def test_wrong_words_about_starting_again_are_refused(name: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     needs_launch()
-    from launch import LaunchContext
-
-    file = runpy.run_path(str(LAUNCH / "node.launch.py"))
-    context = LaunchContext()
-    options = dict.fromkeys(file["OPTIONS"], "")
-    context.launch_configurations.update(options | {"executable": "infer_node", "respawn": "true", name: value})
     with pytest.raises(RuntimeError, match=f"launch argument '{name}' is '{value}'"):
-        file["_start"](context)
+        started(monkeypatch, **{"respawn": "true", name: value})
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({}, []),
+        ({"params_file": "a.yaml", "parameters": "{threads: 2}"}, ["--params-file", "a.yaml", "-p", "threads:=2"]),
+        ({"use_sim_time": "true"}, ["-p", "use_sim_time:=true"]),
+        ({"autostart": "false"}, ["-p", "autostart:=false"]),
+        ({"autostart": "false", "executable": "evaluate_node"}, []),
+        ({"log_level": "debug"}, ["--log-level", "debug"]),
+        ({"enclave": "/robot/eyes"}, ["--enclave", "/robot/eyes"]),
+        ({"enclaves": "/"}, ["--enclave", "/infer_node"]),
+        ({"enclaves": "/robot", "enclave": "/eyes"}, ["--enclave", "/eyes"]),
+    ],
+)
+def test_words_for_the_node(given: dict[str, str], words: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_launch()
+    assert started(monkeypatch, **given)["ros_arguments"] == words
+
+
+@pytest.mark.parametrize("decoder", ["yolov8_decoder_node", "unet_decoder"])
+def test_texts_for_components_stay_texts(decoder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    needs_launch()
+    from isaac_ros import write_export
+    from launch_ros.actions.load_composable_nodes import get_composable_node_load_request
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    # Whoever calls a model 8 means a name, and a decoder's tensor may be called 1.
+    folder = write_export(tmp_path / "8", decoder)
+    given = {"model": str(folder), "image_width": "1280", "image_height": "720", "inference": "triton"}
+    given |= {"decoder_parameters": "{tensor_name: '1'}", "container": "/theirs", "namespace": "robot"}
+    made = context("isaac.launch.py", **given)
+    (load,) = runpy.run_path(str(LAUNCH / "isaac.launch.py"))["_load"](made)
+    nodes = load._LoadComposableNodes__composable_node_descriptions
+    requests = [get_composable_node_load_request(node, made) for node in nodes]
+    assert [request.node_name for request in requests] == ["encoder", "inference", "decoder"]
+    assert {request.node_namespace for request in requests} == {"/robot"}
+    values = {parameter.name: parameter.value for request in requests for parameter in request.parameters}
+    assert values["model_name"].string_value == "8"
+    assert values["tensor_name"].string_value == "1"
+    assert list(values["model_repository_paths"].string_array_value) == [str(tmp_path)]
+    assert list(values["input_tensor_names"].string_array_value) == ["x"]
+    assert list(values["image_mean"].double_array_value) == [0.0, 0.0, 0.0]
+    assert values["input_image_width"].integer_value == 1280
 
 
 @pytest.mark.slow
 def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) -> None:
     needs_launch()
     needs_package()
+    if importlib.util.find_spec("launch_testing") is None:
+        pytest.skip("launch_testing is not installed (it is not on PyPI)")
     environment = {name: "" for name in os.environ if name.endswith("_DEFAULT_PROFILES_FILE")}
-    parameters = f"infer_parameters:={{model_root: {tmp_path}, model: any}}"
-    running = processes.start(
-        [sys.executable, "-c", RUNNER, LAUNCH / "sim.launch.py", "namespace:=robot", parameters], "launch", environment
-    )
-    end = time.monotonic() + 30
-    while "robot.sim_camera_node]: preset" not in processes.log(running) and time.monotonic() < end:
-        time.sleep(0.2)
-    log = processes.log(running)
-    for node in ("sim_camera_node", "infer_node", "evaluate_node"):
-        assert f"[{node}-" in log
-    assert "has died" not in log
-    processes.stop(running, patience=15)
-    assert processes.log(running).count("process has finished cleanly") == 3
+    environment |= {"LAUNCH_FILE": str(LAUNCH / "sim.launch.py"), "MODEL_ROOT": str(tmp_path)}
+    file = Path(__file__).parent / "sim_launch_test.py"
+    running = processes.start([sys.executable, "-m", "launch_testing.launch_test", file], "launch", environment)
+    status = running.wait(120)
+    assert status == 0, processes.log(running)
     assert subprocess.run(["ps", "-o", "pid=", "-s", str(running.pid)], capture_output=True, text=True).stdout == ""
 
 
@@ -156,9 +214,22 @@ def test_a_recording_is_played_to_its_end(processes: Any, tmp_path: Path) -> Non
 
 def test_a_recording_that_cannot_be_played_starts_nothing(processes: Any) -> None:
     needs_launch()
-    words = ["bag:=here", "image:=/image", "loop:=often"]
+    words = ["bag:=here", "image:=/image", "respawn_delay:=soon"]
     running = processes.start([sys.executable, "-c", RUNNER, LAUNCH / "replay.launch.py", *words], "launch")
     assert running.wait(30) == 1
     log = processes.log(running)
-    assert "launch argument 'loop' is 'often', and has to be true or false" in log
+    assert "launch argument 'respawn_delay' is 'soon', and has to be a number of seconds" in log
     assert "process started" not in log
+
+
+@pytest.mark.slow
+def test_a_loop_without_data_starts_no_node(processes: Any, tmp_path: Path) -> None:
+    needs_launch()
+    needs_package()
+    words = ["preset:=quick", "world:=mars", f"output:={tmp_path}"]
+    running = processes.start([sys.executable, "-c", RUNNER, LAUNCH / "loop.launch.py", *words], "launch")
+    running.wait(60)
+    log = processes.log(running)
+    assert "unknown preset 'mars'" in log
+    assert "process[perception-sim-1] was required: shutting down" in log
+    assert log.count("process started") == 1

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from perception_common.launching.actions import parameter_words
 from perception_train.demo import guard, processes
 from perception_train.demo.processes import ProcessDied, Processes
-from perception_train.demo.run import ros_args
 
 # A child that ignores SIGINT and SIGTERM and has a child of its own in another session.
 STUBBORN = """
@@ -144,5 +144,6 @@ def test_a_domain_in_use_is_not_chosen() -> None:
 
 
 def test_ros_arguments_keep_their_types() -> None:
-    arguments = ros_args(dict(text="123", path="/a b/c: d", rate=8.0, flag=False))
-    assert arguments[2::2] == ['text:="123"', 'path:="/a b/c: d"', "rate:=8.0", "flag:=false"]
+    arguments = parameter_words(dict(text="123", path="/a b/c: d", rate=8.0, flag=False, none=[]))
+    assert set(arguments[::2]) == {"-p"}
+    assert arguments[1::2] == ['text:="123"', 'path:="/a b/c: d"', "rate:=8.0", "flag:=false"]

@@ -12,19 +12,21 @@ import pytest
 import torch
 import yaml
 from engines import engine_outputs
+from isaac_ros import undeclared
 from memorised import SIDES, memorise
 from shapes import make_dataset
 
 from perception_common.errors import UserError
 from perception_infer.contract.manifest import Tolerance
 from perception_infer.contract.parity import compare_detections, iou_matrix
+from perception_infer.launching.isaac import Camera, components
 from perception_train.data.coco import CocoDataset
 from perception_train.export.candidate import Candidate, Source
 from perception_train.export.isaac import write_isaac
 from perception_train.models import build_model
 
 PRECISIONS = ("fp32", "fp16")
-FILES = {"fp32": "model.onnx", "fp16": "model.fp16.onnx"}
+FILES = {"fp32": "1/model.onnx", "fp16": "1/model.fp16.onnx"}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +90,7 @@ def decoded(tensor: np.ndarray, classes: int, iou: float, slots: int = 100) -> d
 def test_yolo_decodes_to_the_bundles_detections(yolo: Candidate, tmp_path: Path) -> None:
     folder = tmp_path / "isaac"
     files = write_isaac(yolo, folder, PRECISIONS)
-    assert sorted(path.name for path in folder.iterdir()) == sorted(files.values())
+    assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == set(files.values())
     told = parameters(folder)
     decoder = told["yolov8_decoder_node"]
     assert (decoder["num_classes"], decoder["nms_threshold"]) == (2, 0.7)
@@ -121,6 +123,21 @@ def test_unet_decodes_to_the_bundles_mask(unet: Candidate, tmp_path: Path) -> No
             # NHWC with one channel: row after row.
             assert np.mean(tensor.ravel().reshape(96, 128) == mask) >= agreement
     assert unet.references["fp32.mask"].any()
+
+
+@pytest.mark.parametrize("kind", ["yolo", "unet"])
+def test_the_launch_file_finds_all_that_nvidias_nodes_need(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "isaac"
+    write_isaac(request.getfixturevalue(kind), folder, PRECISIONS)
+    for inference in ("tensor_rt", "triton"):
+        chain = components(folder, Camera(320, 240), inference)
+        assert [undeclared(component.plugin, component.parameters) for component in chain] == [{}, {}, {}]
+        if inference == "tensor_rt":
+            assert Path(chain[1].parameters["model_file_path"]) == folder / FILES["fp16"]
+    assert f'default_model_filename: "{Path(FILES["fp16"]).name}"' in (folder / "config.pbtxt").read_text()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="NVIDIA's builder is for Linux here")
