@@ -24,8 +24,8 @@ from pin import ROOT, pinned
 
 REQUIREMENTS = ROOT / "requirements"
 PASSED_OVER = "advisories.yaml"
-# A release with advisories since 2024.
-KNOWN = ("jinja2", "3.1.2")
+# A release with an advisory since 2021 (PYSEC-2021-66).
+KNOWN = ("jinja2", "2.11.2")
 _PATIENCE_S = 600
 Vulnerable = tuple[str, str, dict[str, Any]]
 

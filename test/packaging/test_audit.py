@@ -18,7 +18,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "scripts" / "audit.py"
 LATER = datetime.date.today() + datetime.timedelta(days=30)
-KNOWN = ("jinja2", "3.1.2")
+KNOWN = ("jinja2", "2.11.2")
 
 
 def advisory(package: str, number: int, mended: str | None) -> dict[str, Any]:
@@ -57,7 +57,7 @@ class Answer(BaseHTTPRequestHandler):
 @pytest.fixture
 def service() -> Iterator[Service]:
     server = Service(("127.0.0.1", 0), Answer)
-    server.knows, server.asked = {KNOWN: [advisory("jinja2", 1, "3.1.3")]}, []
+    server.knows, server.asked = {KNOWN: [advisory("jinja2", 1, "2.11.3")]}, []
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     yield server
@@ -167,7 +167,7 @@ def test_a_version_that_the_service_does_not_know_is_named(
     def ask(versions: dict[str, str], service: list[str]) -> dict[str, dict[str, Any]]:
         known = {name: {"vulns": []} for name in versions}
         if KNOWN[0] in versions:
-            return {KNOWN[0]: {"vulns": [{"id": "GHSA-1", "fix_versions": ["3.1.3"]}]}}
+            return {KNOWN[0]: {"vulns": [{"id": "GHSA-1", "fix_versions": ["2.11.3"]}]}}
         return known | ({"other": {"skip_reason": "Dependency not found on PyPI"}} if "other" in versions else {})
 
     monkeypatch.setattr(script, "ask", ask)
