@@ -20,9 +20,14 @@ def _run() -> int:
 
     from .params import SimCameraParams
     from .ros.camera_node import SimCameraNode
+    from .ros.ends import SIM_CAMERA
 
     return run(
-        SimCameraNode, _NAME, SimCameraParams, done=lambda node: isinstance(node, SimCameraNode) and node.finished
+        SimCameraNode,
+        _NAME,
+        SimCameraParams,
+        done=lambda node: isinstance(node, SimCameraNode) and node.finished,
+        interface=SIM_CAMERA,
     )
 
 

@@ -1,8 +1,9 @@
-"""Write config/*.yaml and the JSON Schemas from the declarations in the code (`make config`).
+"""Write config/*.yaml, JSON Schemas and security policies from the declarations in the code (`make config`).
 
 One file per node (a ROS parameter file) and per command (for `--config`), and one for presets: every parameter with
 its default, its type, its limits and what it does, and beside each a schema by which editors check and complete it.
-`manifest.schema.json` and `replay.schema.json` are those of what the suite writes. Edit copies, not these files.
+`manifest.schema.json` and `replay.schema.json` are those of what the suite writes. `security` holds what each node may
+do under SROS2. Edit copies, not these files.
 """
 
 from __future__ import annotations
@@ -17,16 +18,20 @@ import perception_infer.cli
 import perception_sim.cli
 import perception_train.cli
 from perception_common.cli import Command, file_name
+from perception_common.ros.policy import Interface, default_enclave, policy_text
 from perception_common.schemas import command_schema, node_schema
 from perception_common.yaml_files import reference_yaml
 from perception_infer.contract.manifest import json_schema as manifest_schema
 from perception_infer.replay.schema import json_schema as replay_schema
+from perception_infer.ros.ends import EVALUATE, INFER
 from perception_infer.ros.evaluate_params import EvaluateParams
 from perception_infer.ros.infer_params import InferParams
 from perception_sim.params import SimCameraParams
 from perception_sim.preset_schema import preset_schema
 from perception_sim.presets import reference_preset
+from perception_sim.ros.ends import SIM_CAMERA
 from perception_train.demo.settings import DemoParams
+from perception_train.ros.ends import TRAIN
 from perception_train.ros.params import TrainNodeParams
 
 CONFIG = Path(__file__).resolve().parent.parent / "config"
@@ -35,6 +40,12 @@ NODES: dict[str, type] = {
     "infer_node": InferParams,
     "sim_camera_node": SimCameraParams,
     "train_node": TrainNodeParams,
+}
+INTERFACES: dict[str, Interface] = {
+    "evaluate_node": EVALUATE,
+    "infer_node": INFER,
+    "sim_camera_node": SIM_CAMERA,
+    "train_node": TRAIN,
 }
 PROGRAMS: dict[str, tuple[Command, ...]] = {
     "perception-sim": perception_sim.cli.COMMANDS,
@@ -57,7 +68,11 @@ def contents() -> dict[Path, str]:
         texts[name], schemas[name] = reference_yaml(params, schema=_schema(name)), command_schema(params)
     texts["preset"] = reference_preset(_schema("preset"))
     results = {"manifest.schema.json": manifest_schema(), "replay.schema.json": replay_schema()}
+    policies = {
+        f"security/{name}.policy.xml": policy_text(one, name, default_enclave(name)) for name, one in INTERFACES.items()
+    }
     return {
+        **{CONFIG / name: text for name, text in policies.items()},
         **{CONFIG / f"{name}.yaml": text for name, text in texts.items()},
         **{CONFIG / _schema(name): _json(schema) for name, schema in schemas.items()},
         **{CONFIG / name: _json(schema) for name, schema in results.items()},
@@ -76,7 +91,9 @@ def stale() -> list[str]:
     """The names of files that differ from the code, are missing, or describe something that is gone."""
     wanted = contents()
     differ = {path for path, text in wanted.items() if not path.is_file() or path.read_text("utf-8") != text}
-    gone = {path for pattern in ("*.yaml", "*.schema.json", "schemas/*") for path in CONFIG.glob(pattern)} - set(wanted)
+    gone = {
+        path for pattern in ("*.yaml", "*.schema.json", "schemas/*", "security/*") for path in CONFIG.glob(pattern)
+    } - set(wanted)
     return sorted(str(path.relative_to(CONFIG)) for path in differ | gone)
 
 

@@ -23,13 +23,15 @@ class _End:
     """One end of a topic.
 
     ``when`` names the parameters on which it depends, in words; empty: it is always there. With ``per_camera``, a node
-    of several cameras has one below the name of each.
+    of several cameras has one below the name of each. ``variants`` are topics that take its place: what is appended to
+    its name, and when.
     """
 
     topic: Topic
     profile: QoSProfile
     when: str = ""
     per_camera: bool = False
+    variants: tuple[tuple[str, str], ...] = ()
 
     def _options(self) -> dict[str, Any]:
         return {"qos_overriding_options": QoSOverridingOptions.with_default_policies()}

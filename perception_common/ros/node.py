@@ -18,6 +18,7 @@ from rclpy.signals import SignalHandlerOptions
 
 from ..cli import guard
 from . import dds, secured
+from .policy import Interface
 from .words import answered, initialise
 
 #: Python's signal handlers run between two waits of the executor.
@@ -32,6 +33,7 @@ def run(
     args: Sequence[str] | None = None,
     done: Callable[[Node], bool] | None = None,
     within: float | None = None,
+    interface: Interface | None = None,
 ) -> int:
     """Create a node, spin it until SIGINT, SIGTERM or ``done(node)``, and free it.
 
@@ -46,12 +48,13 @@ def run(
         done: whether there is nothing left to do.
         within: the process ends so many seconds after the first signal, with status 0, also when a call into a library
             keeps a thread; None: when all is done.
+        interface: of the node, for ``--print-policy``.
 
     Returns:
         exit status: 0 after a clean stop, 2 after a `UserError`, 1 after an internal failure.
     """
     words = list(sys.argv if args is None else args)
-    status = guard(lambda: 0 if answered(name, params, words) else _spin(factory, words, done, within), name)
+    status = guard(lambda: 0 if answered(name, params, words, interface) else _spin(factory, words, done, within), name)
     if within is not None and any(thread.name != _TIMER and thread.daemon for thread in threading.enumerate()):
         # They are in calls that do not end; a library that is torn down under them crashes.
         _leave(status)

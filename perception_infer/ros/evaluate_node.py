@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float64
@@ -192,7 +191,7 @@ def _stamp(message: Any) -> int:
 
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is stopped."""
-    return node.run(EvaluateNode, NAME, EvaluateParams, args)
+    return node.run(EvaluateNode, NAME, EvaluateParams, args, interface=ends.EVALUATE)
 
 
 if __name__ == "__main__":

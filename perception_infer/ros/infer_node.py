@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from vision_msgs.msg import VisionInfo
 
@@ -240,7 +239,7 @@ class InferNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop."""
     keep_few_heaps()
-    return run(InferNode, "infer_node", InferParams, args, within=_END_SECONDS)
+    return run(InferNode, "infer_node", InferParams, args, within=_END_SECONDS, interface=ends.INFER)
 
 
 if __name__ == "__main__":

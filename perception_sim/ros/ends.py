@@ -6,6 +6,7 @@ from perception_common import topics
 from perception_common.ros import qos
 from perception_common.ros.diagnostics import DIAGNOSTICS
 from perception_common.ros.ends import Publication
+from perception_common.ros.policy import Interface
 
 _DEPTH = "depth is not none"
 
@@ -27,3 +28,5 @@ SIM_CAMERA_NODE = (
     *(IMAGE, CAMERA_INFO, GROUND_TRUTH, GROUND_TRUTH_3D, GROUND_TRUTH_MASK, GROUND_TRUTH_INSTANCES),
     *(GROUND_TRUTH_LABELS, CAMERA_POSE, DEPTH, DEPTH_INFO, TRANSFORMS, RATE, CLOCK, DIAGNOSTICS),
 )
+
+SIM_CAMERA = Interface(SIM_CAMERA_NODE)

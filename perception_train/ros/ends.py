@@ -6,6 +6,7 @@ from perception_common import topics
 from perception_common.ros import qos
 from perception_common.ros.diagnostics import DIAGNOSTICS
 from perception_common.ros.ends import Publication
+from perception_common.ros.policy import Interface
 
 from ..training.records import METRICS as VALIDATED
 
@@ -18,5 +19,9 @@ METRICS_OF = {
     "validation": VALIDATED,
 }
 METRICS_NAMES = tuple(name for names in METRICS_OF.values() for name in names)
+#: The service by which a bundle is exported now.
+EXPORT = "~/export"
 
 TRAIN_NODE = (CHECKPOINT, METRICS, DIAGNOSTICS)
+
+TRAIN = Interface(TRAIN_NODE, services=(EXPORT,), lifecycle=True, names=METRICS_NAMES)

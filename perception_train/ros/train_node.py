@@ -46,7 +46,7 @@ class TrainNode(LifecycleNode):
         # Real time: simulated time may not run yet.
         steady = Clock(clock_type=ClockType.STEADY_TIME)
         self._poller = self.create_timer(_POLL_SECONDS, self._poll, clock=steady)
-        self._service = self.create_service(Trigger, "~/export", self._on_export)
+        self._service = self.create_service(Trigger, ends.EXPORT, self._on_export)
         self._starting = False
         if self._params.value.autostart:
             self._starter = self.create_timer(0.0, self._start, clock=steady)
@@ -207,7 +207,7 @@ class TrainNode(LifecycleNode):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is stopped."""
-    return run(TrainNode, "train_node", TrainNodeParams, args)
+    return run(TrainNode, "train_node", TrainNodeParams, args, interface=ends.TRAIN)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
+import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -94,10 +96,10 @@ class Watcher:
         }
         return Surface(**{how: frozenset(name for name, _ in found) for how, found in asked.items()})
 
-    def differences(self, allowed: Surface, *started: Started) -> list[str]:
-        """Between what is allowed, by full names, and what these do together, as of one namespace.
+    def differences(self, allowed: Surface, *started: Started, expected: Sequence[str] = ()) -> list[str]:
+        """Between what is allowed and what these do together, by names as within their namespaces.
 
-        Asked again while there are any, since news of the graph take time.
+        Asked again while they are not as expected, since news of the graph take time.
         """
 
         def look() -> list[str]:
@@ -107,7 +109,7 @@ class Watcher:
             return differences(allowed, done)
 
         self.wait(*started)
-        self._until(lambda: not look(), patience=SETTLED)
+        self._until(lambda: look() == list(expected), patience=SETTLED)
         self.wait(*started)
         return look()
 
@@ -186,3 +188,20 @@ def test_what_a_policy_does_not_name_is_found(watcher: Watcher) -> None:
     started = watcher.start("sim_camera_node", "/named", ["cameras:=[left]"])
     found = watcher.differences(allowed("sim_camera_node"), started)
     assert "not allowed: publish left/image" in found and "never done: publish image" in found
+
+
+def test_a_policy_is_printed_for_a_start_of_ones_own(watcher: Watcher) -> None:
+    # Names that ROS resolves: a namespace, several cameras, remapped topics.
+    words = ["-r", "front/image:=/driver/image_raw", "-r", "checkpoint:=/trainer/checkpoint"]
+    parameters = ["cameras:=[front, rear]", "detections_3d:=depth"]
+    told = [word for parameter in parameters for word in ("-p", parameter)]
+    chosen = ["--ros-args", "-r", "__ns:=/robot1", "-e", "/robot1/eyes", *words, *told]
+    program = [sys.executable, "-m", MODULES["infer_node"], "--print-policy", *chosen]
+    ((enclave, profiles),) = read(subprocess.run(program, capture_output=True, text=True, check=True).stdout).items()
+    ((place, names),) = profiles.items()
+    assert (enclave, place) == ("/robot1/eyes", ("/robot1", "infer_node"))
+    started = watcher.start("infer_node", "/robot1", parameters, *words)
+    may = expand(names, "/robot1", "infer_node").within("/robot1")
+    others = ["/clock", "/driver/image_raw/compressed", "rear/image/compressed"]
+    expected = [f"never done: subscribe {name}" for name in others]
+    assert watcher.differences(may, started, expected=expected) == expected
