@@ -7,12 +7,15 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import rclpy.clock
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy, qos_policy_name_from_kind
 from rclpy.subscription import Subscription
 
 #: What ROS's C library refuses; rclpy has no public name for it.
 RCL_ERROR: type[Exception] = rclpy_implementation.RCLError
+# Humble has no module rclpy.clock_type, and the others do not say that this one has the name too.
+_CLOCK: Any = rclpy.clock
 
 
 def _event_callbacks() -> Any:
@@ -25,6 +28,12 @@ def _event_callbacks() -> Any:
 _EVENT_CALLBACKS = _event_callbacks()
 #: Whether a subscription is told of publishers that it cannot match.
 HAS_QOS_EVENTS = _EVENT_CALLBACKS is not None
+
+
+def steady_clock() -> rclpy.clock.Clock:
+    """A clock that goes on evenly, whatever is set: the time of this machine, or simulated time."""
+    steady: rclpy.clock.Clock = _CLOCK.Clock(clock_type=_CLOCK.ClockType.STEADY_TIME)
+    return steady
 
 
 def publication_sequence_number(message_info: Any) -> int | None:

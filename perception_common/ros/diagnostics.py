@@ -6,13 +6,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 
 from .. import security, topics
 from . import qos
+from .compat import steady_clock
 from .ends import Publication
 
 DIAGNOSTICS = Publication(topics.DIAGNOSTICS, qos.REPORTS)
@@ -29,7 +28,7 @@ class Diagnostics:
         self._node, self._report, self._hardware_id = node, report, hardware_id
         self._publisher = DIAGNOSTICS.create(node)
         # Real time: with simulated time that stands still, the node must still tell how it is.
-        self._timer = node.create_timer(1.0, self.publish, clock=Clock(clock_type=ClockType.STEADY_TIME))
+        self._timer = node.create_timer(1.0, self.publish, clock=steady_clock())
 
     def close(self) -> None:
         """Publish the last values, with ``final`` among them, and wait until they are delivered."""

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float64
@@ -62,7 +61,7 @@ class EvaluateNode(Node):
         self._map50 = ends.LIVE_MAP50.create(self)
         self._diagnostics = diagnostics.Diagnostics(self, NAME, self._report)
         # Real time: a recording that has ended leaves simulated time standing still.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        steady = compat.steady_clock()
         self.create_timer(1.0, self._every_second, clock=steady)
         if self._output is not None:
             self.create_timer(self.params.write_period, self.write, clock=steady)

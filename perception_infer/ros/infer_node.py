@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from vision_msgs.msg import VisionInfo
 
@@ -67,7 +66,7 @@ class InferNode(LifecycleNode):
             lambda: self._server, lambda: self._params.value.hang_seconds, self._worker.replace, self._fail
         )
         # Real time: simulated time may not run.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        steady = compat.steady_clock()
         self.create_timer(_WATCH_SECONDS, self._watchdog.look, clock=steady)
         self._diagnostics = Diagnostics(self, "perception_infer", self._report)
         if self._params.value.autostart:

@@ -6,13 +6,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from rclpy.clock import Clock
-from rclpy.clock_type import ClockType
 from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Float64
 
 from perception_common.errors import UserError
+from perception_common.ros.compat import steady_clock
 from perception_common.ros.diagnostics import OK, WARN, Diagnostics
 from perception_common.ros.parameters import NodeParameters
 
@@ -59,7 +58,7 @@ class SimCameraNode(Node):
         self._diagnostics = Diagnostics(self, "perception_sim", self._report)
         # Steady timers: with use_sim_time the node's own clock may be the one that waits for frames. They keep an
         # absolute schedule, so that a late frame does not delay those after it.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        steady = steady_clock()
         self._schedule = [
             self.create_timer(1.0 / self._wanted if self._wanted else _SOON_S, self._tick, clock=steady),
             self.create_timer(1.0, self._publish_rate, clock=steady),

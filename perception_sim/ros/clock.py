@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 
 from builtin_interfaces.msg import Time
-from rclpy.clock import Clock as NodeClock
-from rclpy.clock_type import ClockType
 from rclpy.node import Node
 from rclpy.time import Time as RosTime
 from rosgraph_msgs.msg import Clock
+
+from perception_common.ros.compat import steady_clock
 
 from ..live.clock import SimTime
 from . import ends
@@ -29,8 +29,7 @@ class ClockTopic:
         self._frame, self._tick, self._since = -1, 0, 0.0
         if factor > 0.0 and times.ticks > 1:
             # Not the node's own clock, which may be the one that this sets.
-            steady = NodeClock(clock_type=ClockType.STEADY_TIME)
-            self._timer = node.create_timer(1.0 / self._pace, self._between, clock=steady)
+            self._timer = node.create_timer(1.0 / self._pace, self._between, clock=steady_clock())
 
     def frame(self, number: int) -> Time:
         """Go on to a frame (they count from 0); its time."""

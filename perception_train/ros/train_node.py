@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from std_msgs.msg import Float64
 from std_srvs.srv import Trigger
@@ -16,6 +15,7 @@ from vision_msgs.msg import VisionInfo
 
 from perception_common import durable
 from perception_common.errors import UserError
+from perception_common.ros.compat import steady_clock
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
@@ -44,7 +44,7 @@ class TrainNode(LifecycleNode):
         self._metrics = {name: ends.METRICS.create(self, name=name) for name in ends.METRICS_NAMES}
         self._diagnostics = Diagnostics(self, "perception_train", self._report)
         # Real time: simulated time may not run yet.
-        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        steady = steady_clock()
         self._poller = self.create_timer(_POLL_SECONDS, self._poll, clock=steady)
         self._service = self.create_service(Trigger, ends.EXPORT, self._on_export)
         self._starting = False
