@@ -26,20 +26,27 @@ from spdx import REFUSED, REMARKS, licence_of, rank
 
 PAGE = ROOT / "docs" / "licences.md"
 BY_HAND = ROOT / "requirements" / "licences.yaml"
-ROS = ROOT / "requirements" / "ros.txt"
 DEVELOPMENT = "Development"
+
+
+def lines(name: str) -> list[str]:
+    """What a file of requirements/ asks for."""
+    text = (ROOT / "requirements" / f"{name}.txt").read_text(encoding="utf-8")
+    return [line for line in text.splitlines() if line and not line.startswith("#")]
+
+
 # What asks for packages, and the words above them. A package is listed under the first that needs it.
 GROUPS = {
     "Robot": (
-        ["perception_suite[robot,openvino]"],
-        "What `install_requires` and the extras `robot` and `openvino` bring. On a robot ROS comes from apt.",
+        ["perception_suite[robot,openvino]", *lines("jetpack6"), *lines("jetpack7")],
+        "What `install_requires`, the extras `robot` and `openvino` and a Jetson's CUDA bring. ROS comes from apt.",
     ),
     "Workstation": (
         ["perception_suite[sim,train,cluster,objects]"],
         "What the extras `sim`, `train`, `cluster` and `objects` bring besides.",
     ),
     "ROS 2 from PyPI": (
-        [line for line in ROS.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")],
+        lines("ros"),
         "Where no ROS is sourced: rclpy, the messages, and what builds packages.",
     ),
     DEVELOPMENT: (["perception_suite[dev]", "uv"], "Set-up, tests, linters, documentation."),

@@ -43,18 +43,24 @@ def test_pins_are_exact_and_hashed_and_name_no_place(path: Path) -> None:
 def test_everything_that_is_asked_for_is_pinned(path: Path) -> None:
     pinned = {line.partition("==")[0] for line in path.read_text().splitlines()}
     asked = [line for line in path.with_name(path.name.replace(".pins", "")).read_text().splitlines() if line]
-    if path.name != "uv.pins.txt":
+    extras = script("pin").SETS[path.name.removesuffix(".pins.txt")].extras
+    if extras:
         code = (
             "import json, runpy, setuptools; told = {}; setuptools.setup = lambda **arguments: told.update(arguments);"
             "runpy.run_path('setup.py'); extras = told['extras_require'];"
-            f"print(*told['install_requires'], *(name for extra in {EXTRAS} for name in extras[extra]), sep='\\n')"
+            f"print(*told['install_requires'], *(name for extra in {extras} for name in extras[extra]), sep='\\n')"
         )
         asked += subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout.split(
             "\n"
         )
-    names = {re.split(r"[\[;<>= ]", name)[0].lower() for name in asked if name and not name.startswith("#")}
+    names = {re.split(r"[\[;<>=~ ]", name)[0].lower() for name in asked if name and not name.startswith("#")}
     assert names
     assert names - pinned == set(), "run `make pins`"
+
+
+def test_every_file_of_requirements_has_its_pins() -> None:
+    assert {path.name.removesuffix(".pins.txt") for path in PINS} == set(script("pin").SETS)
+    assert {path.stem for path in REQUIREMENTS.glob("*.txt") if path not in PINS} == set(script("pin").SETS)
 
 
 def test_extras_that_are_installed_are_those_that_are_pinned() -> None:
