@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 from collections.abc import Iterator, Sequence
 
 from rclpy.utilities import get_rmw_implementation_identifier
@@ -13,8 +14,8 @@ from ..errors import UserError
 from .compat import RCL_ERROR
 
 _FIX = (
-    "does the enclave's policy allow it, are its permissions for this ROS_DOMAIN_ID, are its certificates valid, "
-    "and was this ROS built with security?"
+    "does the enclave's policy allow it (--print-policy tells what is needed), are its permissions for this "
+    "ROS_DOMAIN_ID, are its certificates valid, and was this ROS built with security?"
 )
 
 
@@ -28,8 +29,11 @@ def require(words: Sequence[str]) -> None:
 
 
 @contextlib.contextmanager
-def told(words: Sequence[str]) -> Iterator[None]:
+def told(words: Sequence[str] = sys.argv) -> Iterator[None]:
     """What ROS refuses under security, such as a topic that the policy does not name, is told in one line.
+
+    Args:
+        words: the command line, for the enclave's name.
 
     Raises:
         UserError: with ROS's own words.

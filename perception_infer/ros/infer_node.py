@@ -12,7 +12,7 @@ from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
 from perception_common.processes import keep_few_heaps
-from perception_common.ros import compat
+from perception_common.ros import compat, secured
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
@@ -77,25 +77,18 @@ class InferNode(LifecycleNode):
         params = self._params.value
         name = self.get_fully_qualified_name()
         try:
-            server = open_server(lambda: self._params.value, name, self._tell, self._idle, self._ending)
+            self._server = open_server(lambda: self._params.value, name, self._tell, self._idle, self._ending)
+            with secured.told():
+                self._listen(params)
         except (UserError, Cancelled) as error:
+            self._free()
             self._failure = str(error) or "told to end"
             # At autostart the process ends with this line; told once is enough.
             if not self._starting and not self._ending.is_set():
                 self.get_logger().error(self._failure)
             return _FAILURE
-        self._server, self._failure = server, ""
         self._params.lock()
-        callbacks = [compat.with_message_info(partial(self._on_image, source)) for source in range(len(self._cameras))]
-        name = ends.IMAGE.topic.name
-        topics = [image_topic(self, prefix + name, params.image_transport) for prefix in self._cameras]
-        self._images.listen([(*topic, callback) for topic, callback in zip(topics, callbacks, strict=True)])
-        if params.detections_3d != "off":
-            self._outputs.places = [
-                Places(self, prefix, lambda: self._params.value, self._complain) for prefix in self._cameras
-            ]
-        self._listeners.append(ends.CHECKPOINT.create(self, self._on_checkpoint))
-        self._state = "inactive"
+        self._state, self._failure = "inactive", ""
         return _SUCCESS
 
     def on_activate(self, _state: LifecycleState) -> TransitionCallbackReturn:
@@ -130,6 +123,17 @@ class InferNode(LifecycleNode):
         self._free()
         self._broken = False
         return _SUCCESS
+
+    def _listen(self, params: InferParams) -> None:
+        callbacks = [compat.with_message_info(partial(self._on_image, source)) for source in range(len(self._cameras))]
+        name = ends.IMAGE.topic.name
+        topics = [image_topic(self, prefix + name, params.image_transport) for prefix in self._cameras]
+        self._images.listen([(*topic, callback) for topic, callback in zip(topics, callbacks, strict=True)])
+        if params.detections_3d != "off":
+            self._outputs.places = [
+                Places(self, prefix, lambda: self._params.value, self._complain) for prefix in self._cameras
+            ]
+        self._listeners.append(ends.CHECKPOINT.create(self, self._on_checkpoint))
 
     def _free(self) -> None:
         if not self._worker.pause():
