@@ -28,7 +28,7 @@ from ..evaluation.reports import Reports
 from ..evaluation.samples import SampleStore
 from ..evaluation.summary import finite, summarise
 from . import ends
-from .evaluate_params import EvaluateParams
+from .evaluate_params import EvaluateParams, names_from
 from .frames import SequenceGaps
 from .transports import image_topic
 
@@ -43,7 +43,7 @@ class EvaluateNode(Node):
     def __init__(self) -> None:
         super().__init__(NAME)
         self.params = NodeParameters(self, EvaluateParams).value
-        self._live = LiveEvaluation(self.params.window)
+        self._live, self._names = LiveEvaluation(self.params.window), names_from(self.params.truth_names)
         self._output = Path(self.params.output).resolve() if self.params.output else None
         self._samples: SampleStore | None = None
         self._reports, self._gaps = Reports(), SequenceGaps()
@@ -98,7 +98,8 @@ class EvaluateNode(Node):
 
     def _on_truth(self, message: Detection2DArray) -> None:
         self._hear(TRUTH)
-        boxes, _, names = detections_from_msg(message)
+        boxes, _, ids = detections_from_msg(message)
+        names = [self._names.get(one, one) for one in ids]
         self._keep_sample(self._live.add_truth(_stamp(message), Boxes(boxes, names)))
 
     def _on_detections(self, message: Detection2DArray, info: Mapping[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from perception_common.errors import UserError
 from perception_common.params import param
 
 from .transport_params import TransportParams
@@ -26,3 +28,26 @@ class EvaluateParams(TransportParams):
     )
     sample_period: float = param(4.0, "seconds between two pictures", minimum=0.0)
     silence: float = param(5.0, "seconds without a message after which a topic is reported as silent", minimum=0.5)
+    truth_names: tuple[str, ...] = param(
+        (),
+        "class names of ids in the ground truth, as ID=NAME: other simulators send numbers (none: ids are names)",
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse what single ranges cannot."""
+        names_from(self.truth_names)
+
+
+def names_from(told: Sequence[str]) -> dict[str, str]:
+    """Class names by id, of texts like ``1=mug``.
+
+    Raises:
+        UserError: one is not of this form.
+    """
+    found: dict[str, str] = {}
+    for text in told:
+        number, _, name = text.partition("=")
+        if not number or not name:
+            raise UserError(f"'{text}' is no name of an id", fix="write ID=NAME, as in 1=mug")
+        found[number] = name
+    return found

@@ -53,7 +53,7 @@ for index in range(int(sys.argv[1])):
     version = 1 + index // 20
     if index % 20 == 0:
         status.publish(VisionInfo(header=header, method="detector", database_version=version))
-    truth.publish(detections_to_msg(header, boxes, np.ones(2), ["cup", "box"]))
+    truth.publish(detections_to_msg(header, boxes, np.ones(2), ["1", "2"]))
     time.sleep(0.02)
     # The first version finds one object of two, the second both.
     found.publish(detections_to_msg(header, boxes[:version], np.array([0.9, 0.8])[:version], ["cup", "box"][:version]))
@@ -88,6 +88,7 @@ def evaluator(tmp_path: Path, environment: dict[str, str], transport: str) -> It
         "write_period": "0.5",
         "silence": "1.0",
         "image_transport": transport,
+        "truth_names": '["1=cup", "2=box"]',
     }
     arguments = [word for name, value in parameters.items() for word in ("-p", f"{name}:={value}")]
     command = [sys.executable, "-m", "perception_infer.ros.evaluate_node", "--ros-args", *arguments]
