@@ -26,6 +26,12 @@ def shared(folder: str, pattern: str) -> "tuple[str, list[str]]":
     return f"share/{NAME}/{folder}", sorted(str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(pattern))
 
 
+def tree(folder: str) -> "list[tuple[str, list[str]]]":
+    """The same for a folder with all that is below it."""
+    found = [path.parent for path in (ROOT / folder).rglob("*.*") if path.is_file() and "__pycache__" not in path.parts]
+    return [shared(str(path.relative_to(ROOT)), "*.*") for path in sorted(set(found))]
+
+
 def data(package: str) -> "list[str]":
     """What a package holds besides Python. Listed, because the setuptools of Ubuntu 22.04 knows no `**` patterns."""
     kinds = (".css", ".html", ".js", ".json", ".xml", ".yaml")
@@ -56,9 +62,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         shared("launch", "*.launch.py"),
-        shared("config", "*.*"),
-        shared("config/schemas", "*.json"),
-        shared("config/security", "*.policy.xml"),
+        *tree("config"),
         # For bags with detections, where no ROS is installed.
         (f"share/{NAME}/vision_msgs", shared("overlay/vision_msgs/msg", "*.msg")[1]),
     ],

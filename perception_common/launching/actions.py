@@ -15,6 +15,9 @@ PACKAGE = "perception_suite"
 NODES = ("sim_camera_node", "infer_node", "evaluate_node", "train_node")
 #: Those with states, which wait for somebody to configure and activate them where ``autostart`` is false.
 LIFECYCLE = ("infer_node", "train_node")
+#: From SIGINT to SIGTERM, where the user does not say (`sigterm_timeout`): on a busy machine the last results take longer
+#: than launch's 5 seconds.
+PATIENCE_SECONDS = "15"
 
 
 def single(executable: str) -> Any:
@@ -46,6 +49,7 @@ def node(
     Raises:
         RuntimeError: an argument is not valid; told before anything is started.
     """
+    from launch.substitutions import LaunchConfiguration
     from launch_ros.actions import Node
 
     label = {name: f"{role}_{name}" if role else name for name in OF_EACH}
@@ -75,6 +79,7 @@ def node(
         emulate_tty=True,
         respawn=truth("respawn", given),
         respawn_delay=number("respawn_delay", given, "seconds"),
+        sigterm_timeout=LaunchConfiguration("sigterm_timeout", default=PATIENCE_SECONDS),
     )
     return [*transport(), start]
 

@@ -71,8 +71,10 @@ def test_share_holds_launch_files_configuration_and_the_package(prefix: Path) ->
     assert (share / "ament_index" / "resource_index" / "packages" / "perception_suite").is_file()
     assert (share / "perception_suite" / "package.xml").is_file()
     for folder in ("launch", "config"):
-        installed = {path.name for path in (share / "perception_suite" / folder).iterdir()}
-        assert installed == {path.name for path in (ROOT / folder).iterdir() if path.is_file()}
+        here, there = ROOT / folder, share / "perception_suite" / folder
+        wanted = {path.relative_to(here) for path in here.rglob("*") if path.is_file()}
+        installed = {path.relative_to(there) for path in there.rglob("*") if path.is_file()}
+        assert installed == {path for path in wanted if "__pycache__" not in path.parts}
 
 
 def test_every_module_and_data_file_is_installed(prefix: Path) -> None:
