@@ -76,7 +76,7 @@ class Swaps:
         # Here, because the transport has to be chosen before.
         from perception_common.ros import dds
 
-        dds.enable()
+        dds.begin()
         import rclpy
         from diagnostic_msgs.msg import DiagnosticArray
         from rclpy.executors import SingleThreadedExecutor

@@ -12,6 +12,7 @@ from collections.abc import MutableMapping
 from pathlib import Path
 
 from ..shipped import config_file
+from . import leftovers
 
 PROFILE = "fastdds_shm.xml"
 VARIABLE = "FASTDDS_DEFAULT_PROFILES_FILE"
@@ -34,3 +35,15 @@ def enable(environment: MutableMapping[str, str] = os.environ) -> None:
     path = profile_path()
     if not in_force(environment) and path is not None:
         environment[_LEGACY_VARIABLE if environment.get("ROS_DISTRO") == "humble" else VARIABLE] = str(path)
+
+
+def begin() -> int:
+    """Make this process ready for Fast DDS; call before ``rclpy.init``.
+
+    The profile is chosen, and what killed processes left in shared memory is removed.
+
+    Returns:
+        how many segments that were.
+    """
+    enable()
+    return leftovers.remove()

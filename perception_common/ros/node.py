@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 import rclpy
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -78,9 +79,10 @@ def _spin(
     _on_signals(stop)
     if within is not None:
         _end_within(within)
-    dds.enable()
+    removed = dds.begin()
     # rclpy's own handlers shut the context down at once; ours leave it open for a node's last words.
     initialise(words, signal_handler_options=SignalHandlerOptions.NO)
+    get_logger("dds").debug(f"segments of shared memory of killed processes that were removed: {removed}")
     executor = SingleThreadedExecutor()
     try:
         with secured.told(words):

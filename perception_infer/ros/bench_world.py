@@ -109,7 +109,7 @@ def serve(world: World) -> None:
 
 def main(arguments: list[str]) -> int:
     """``null`` or ``world``, and ROS's own arguments."""
-    dds.enable()
+    dds.begin()
     role, ros = arguments[0], arguments[1:]
     rclpy.init(args=ros)
     node = Node(f"bench_{role}")

@@ -15,6 +15,7 @@ EVERYWHERE = {
     "rclpy.duration": {"Duration"},
     "rclpy.executors": {"ExternalShutdownException", "SingleThreadedExecutor"},
     "rclpy.lifecycle": {"LifecycleNode", "LifecycleState", "TransitionCallbackReturn"},
+    "rclpy.logging": {"get_logger"},
     "rclpy.node": {"Node"},
     "rclpy.parameter": {"Parameter"},
     "rclpy.qos": {"DurabilityPolicy", "HistoryPolicy", "QoSProfile", "ReliabilityPolicy"},
