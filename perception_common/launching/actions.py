@@ -15,8 +15,8 @@ PACKAGE = "perception_suite"
 NODES = ("sim_camera_node", "infer_node", "evaluate_node", "train_node")
 #: Those with states, which wait for somebody to configure and activate them where ``autostart`` is false.
 LIFECYCLE = ("infer_node", "train_node")
-#: From SIGINT to SIGTERM, where the user does not say (`sigterm_timeout`): on a busy machine the last results take longer
-#: than launch's 5 seconds.
+#: From SIGINT to SIGTERM, where the user does not say (`sigterm_timeout`). On a busy machine a node's last results take
+#: longer than launch's 5 seconds.
 PATIENCE_SECONDS = "15"
 
 
