@@ -9,8 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-#: Not the least there is: on a busy machine, what yields is to end all the same.
-_NICE = 10
+#: A third of what other threads get. With much less, it would take long on a busy machine, and Python's lock with it:
+#: whoever is taken off the core while holding that keeps all others waiting.
+_NICE = 5
 #: glibc's malloc.h.
 _M_ARENA_MAX = -8
 
@@ -22,7 +23,7 @@ def search_path() -> str:
 
 
 def yield_to_others() -> None:
-    """Run the calling thread only when no other one wants its core, or hardly; for the rest of its life.
+    """Let the calling thread have less of a core that others want, too; for the rest of its life.
 
     Threads that it starts inherit that, and only the administrator could take it back. On Linux; nothing elsewhere.
     """
