@@ -178,7 +178,7 @@ def test_the_simulated_robot_starts_and_stops(processes: Any, tmp_path: Path) ->
         pytest.skip("launch_testing is not installed (it is not on PyPI)")
     environment = {name: "" for name in os.environ if name.endswith("_DEFAULT_PROFILES_FILE")}
     environment |= {"LAUNCH_FILE": str(LAUNCH / "sim.launch.py"), "MODEL_ROOT": str(tmp_path)}
-    file = Path(__file__).parent / "sim_launch_test.py"
+    file = Path(__file__).parent / "launched_sim.py"
     running = processes.start([sys.executable, "-m", "launch_testing.launch_test", file], "launch", environment)
     status = running.wait(120)
     assert status == 0, processes.log(running)

@@ -45,14 +45,16 @@ def test_a_camera_that_falls_silent_and_comes_back(world: World, start: Start, t
     client.answer(PICTURE)
     values = keep_sending(client, lambda values: not silent(values) and values["state"] == "active")
     assert values["level"] == OK
+    # A busy machine may have made it silent before.
+    count = int(values["camera_silences"]) + 1
     ended = time.monotonic()
     values = client.diagnostics(silent)
     assert time.monotonic() - ended > 1
-    assert (values["level"], values["camera_silences"]) == (WARN, "1")
+    assert (values["level"], values["camera_silences"]) == (WARN, str(count))
     assert "no image on /quiet/image since " in values["message"]
     assert values["message"].endswith("1 publisher")
     client.node.destroy_publisher(client.image)
-    assert client.diagnostics(lambda values: "0 publishers" in values["message"])["camera_silences"] == "1"
+    assert client.diagnostics(lambda values: "0 publishers" in values["message"])["camera_silences"] == str(count)
     client.image = client.node.create_publisher(Image, "image", qos.SENSOR)
     client.answer(PICTURE)
     back = time.monotonic()

@@ -92,8 +92,8 @@ def test_a_segmenter_for_isaac_ros(shapes: Path, tmp_path: Path, inside: Callabl
     told = ("export", "--run-directory", tmp_path / "run", "--layout", "isaac", "--output", tmp_path / "isaac")
     written = inside(*told, "--json", "-")
     assert written.returncode == 0, written.stderr
-    files = json.loads(written.stdout)["files"]
-    assert {Path(file).name for file in files.values()} == {file.name for file in (tmp_path / "isaac").iterdir()}
+    files, folder = json.loads(written.stdout)["files"], tmp_path / "isaac"
+    assert set(files.values()) == {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     one_line(inside(*told), "exists")
 
 
