@@ -24,8 +24,8 @@ SHARED = {
 }
 #: Of launch files that start several nodes.
 OF_SEVERAL = {
-    "enclaves": "SROS2: where the nodes' enclaves are, such as / or /robot; each takes the one of its own name there "
-    "(/robot/infer_node); the root's when empty",
+    "enclaves": "SROS2: where the nodes' enclaves are, such as /perception; each takes the one of its own name there "
+    "(/perception/infer_node); the root's when empty",
 }
 #: Arguments of each node; in a launch file of several, its name stands before them.
 OF_EACH = {
