@@ -29,6 +29,14 @@ class CheckFailed(UserError):
         self.result = result
 
 
+_MOST_SHOWN = 200
+
+
+def shown(text: str) -> str:
+    """What somebody else said, in a line or a log: short, and nothing that a terminal could take for something else."""
+    return ascii(text if len(text) <= _MOST_SHOWN else text[:_MOST_SHOWN] + "…")
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the nearest known name, else the list of known names."""
     names = sorted(known)

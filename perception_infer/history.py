@@ -14,7 +14,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,8 @@ ORDER BY node, name
 _BUSY_SECONDS = 5.0
 #: Whoever announces nonsense again and again must not fill the disk: of refusals, the newest are kept.
 KEPT_REFUSALS = 10_000
+#: Refusals that wait for a slow disk; of more, nothing is written.
+_MOST_WAITING = 1_000
 _MAX_WHY = 2_000
 
 
@@ -140,8 +142,12 @@ class History:
             ).rowcount
 
     def add(self, event: Event) -> None:
-        """Write an event soon, in a thread of its own: frames do not wait for the disk."""
-        self._events.put(event)
+        """Write an event soon, in a thread of its own: frames do not wait for the disk.
+
+        Refusals that come faster than they can be written are left out.
+        """
+        if event.kind != "refused" or self._events.qsize() < _MOST_WAITING:
+            self._events.put(replace(event, why=event.why[:_MAX_WHY]))
 
     def events(self, name: str = "", since_ns: int = 0, until_ns: int = 1 << 62, limit: int = 1000) -> list[Event]:
         """Events of a model, or of all, oldest first; of more than ``limit`` the newest."""
@@ -186,7 +192,7 @@ class History:
                     event.signer,
                     event.backend,
                     event.kind,
-                    event.why[:_MAX_WHY],
+                    event.why,
                 ),
             )
             if event.kind == "refused":

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors.numpy import load as load_safetensors
 
 from perception_common import durable
-from perception_common.errors import UserError, did_you_mean
+from perception_common.errors import UserError, did_you_mean, shown
 
 from .contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, PARITY_NAME, SIGNATURE_NAME, Manifest, decode
 from .trust import ANYONE, MAX_SIGNATURE_BYTES, Trust
@@ -208,20 +208,24 @@ def resolve_location(uri: str, model_root: Path) -> Path:
         parts = urlsplit(uri)
         path = Path(unquote(parts.path, errors="strict"))
     except ValueError as error:
-        raise UserError(f"the announced location is not a URI: {error}", where=uri) from error
+        raise UserError(f"the announced location is not a URI: {error}", where=shown(uri)) from error
     if parts.scheme in ("http", "https"):
         raise UserError(
             "locations on the network are not allowed",
-            where=uri,
+            where=shown(uri),
             fix="set the parameter fetch_from to what may be fetched, or announce a file:// URI",
         )
     if parts.scheme != "file" or parts.netloc not in ("", "localhost") or parts.query or parts.fragment:
-        raise UserError("the announced location is not a local file", where=uri, fix="announce file:///…/manifest.json")
+        raise UserError(
+            "the announced location is not a local file", where=shown(uri), fix="announce file:///…/manifest.json"
+        )
     if "\0" in str(path) or not path.is_absolute() or path.name != MANIFEST_NAME:
-        raise UserError(f"the announced location is not an absolute path of a {MANIFEST_NAME}", where=uri)
+        raise UserError(f"the announced location is not an absolute path of a {MANIFEST_NAME}", where=shown(uri))
     directory = path.parent.resolve()
     if not directory.is_relative_to(model_root.resolve()):
-        raise UserError("the announced bundle lies outside of model_root", where=uri, fix=f"put it under {model_root}")
+        raise UserError(
+            "the announced bundle lies outside of model_root", where=shown(uri), fix=f"put it under {model_root}"
+        )
     return directory
 
 

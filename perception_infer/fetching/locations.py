@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from perception_common.errors import UserError
+from perception_common.errors import UserError, shown
 
 from ..contract.manifest import MANIFEST_NAME, is_model_name
 
@@ -43,12 +43,12 @@ class Location:
         if found is None or {".", ".."} & set(found["path"].split("/")):
             raise UserError(
                 "not a plain URL",
-                where=_shown(url),
+                where=shown(url),
                 fix="http(s)://HOST[:PORT]/PATH, of letters, digits, and any of ._~- in the path",
             )
         scheme, port = found["scheme"].lower(), int(found["port"] or 0)
         if port > 65535:
-            raise UserError(f"there is no port {port}", where=_shown(url))
+            raise UserError(f"there is no port {port}", where=shown(url))
         return cls(scheme, found["host"].lower(), port or _PORTS[scheme], found["path"] or "/")
 
     @classmethod
@@ -59,7 +59,7 @@ class Location:
             UserError: it is not a plain URL that ends in a slash.
         """
         if not url.endswith("/"):
-            raise UserError("a URL under which bundles lie has to end in a slash", where=_shown(url), fix="append /")
+            raise UserError("a URL under which bundles lie has to end in a slash", where=shown(url), fix="append /")
         return cls.parse(url)
 
     def under(self, relative: str) -> Location:
@@ -92,7 +92,7 @@ def bundle_location(uri: str, name: str, version: int, prefixes: Sequence[Locati
         UserError: the URI is not exactly an allowed prefix and ``<name>/<version>/manifest.json``.
     """
     if not is_model_name(name) or not 1 <= version < 1 << 31:
-        raise UserError("there is no model of such a name and version", where=_shown(f"{name} v{version}"))
+        raise UserError("there is no model of such a name and version", where=shown(f"{name} v{version}"))
     location = Location.parse(uri)
     for prefix in prefixes:
         directory = prefix.under(f"{name}/{version}/")
@@ -101,11 +101,6 @@ def bundle_location(uri: str, name: str, version: int, prefixes: Sequence[Locati
     allowed = " or ".join(map(str, prefixes)) or "nothing"
     raise UserError(
         "the announced location is not allowed",
-        where=_shown(uri),
+        where=shown(uri),
         fix=f"it has to be {name}/{version}/{MANIFEST_NAME} under {allowed} (see fetch_from)",
     )
-
-
-def _shown(text: str) -> str:
-    """For logs: nothing that a terminal could take for something else."""
-    return ascii(text if len(text) <= 200 else text[:200] + "…")

@@ -11,6 +11,7 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
+from perception_common.flood import FloodGate
 from perception_common.processes import keep_few_heaps
 from perception_common.ros import compat, secured
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
@@ -48,7 +49,7 @@ class InferNode(LifecycleNode):
         self._server: ModelServer | None = None
         self._listeners: list[Any] = []
         self._state, self._failure, self._starting, self._broken = "unconfigured", "", False, False
-        self._ending = threading.Event()
+        self._ending, self._gate = threading.Event(), FloodGate()
         self._times = report.Times()
         clock = self.get_clock()
         self._cameras = [f"{name}/" for name in self._params.value.cameras] or [""]
@@ -212,7 +213,10 @@ class InferNode(LifecycleNode):
         self.get_logger().error(line, throttle_duration_sec=_THROTTLE_SECONDS)
 
     def _tell(self, line: str, is_error: bool) -> None:
-        self.get_logger().error(line) if is_error else self.get_logger().info(line)
+        # Announcements are anybody's, and each is answered with a line.
+        passed = self._gate(line)
+        if passed is not None:
+            self.get_logger().error(passed) if is_error else self.get_logger().info(passed)
 
     def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
         status = self._server.status() if self._server is not None else None
