@@ -34,6 +34,9 @@ def answered(name: str, params: type, words: Sequence[str], interface: Interface
         UserError: ROS's own arguments are not valid, or a parameter is not.
         SystemExit: after ``--help`` and ``--version``, and for words that nobody knows.
     """
+    if os.environ.get("NO_COLOR"):
+        # What writes the log lines knows its own variable only, and reads it once, before the arguments.
+        os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
     parser = argparse.ArgumentParser(
         name,
         allow_abbrev=False,
@@ -67,9 +70,6 @@ def answered(name: str, params: type, words: Sequence[str], interface: Interface
 def initialise(words: Sequence[str], **how: object) -> None:
     """``rclpy.init`` with a clear line for arguments that it does not take, and for security that is not to be had."""
     secured.require(words)
-    if os.environ.get("NO_COLOR"):
-        # What writes the log lines knows its own variable only.
-        os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
     with _refusing():
         rclpy.init(args=list(words), **how)  # type: ignore[arg-type]
 
