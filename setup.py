@@ -47,6 +47,8 @@ PACKAGES = find_packages(str(ROOT), include=["perception_*"])
 # Whoever wants windows installs opencv-python in its place. The suite itself opens no window.
 OPENCV = "opencv-python-headless"
 
+TEST = ["hypothesis", "pytest", "pytest-timeout"]
+
 setup(
     name=NAME,
     version=version(),
@@ -104,8 +106,10 @@ setup(
             "torchvision",
             "uvicorn",
         ],
+        # Of that name, since `colcon test` looks there for pytest; without it, it runs none.
+        "test": TEST,
         "dev": [
-            "hypothesis",
+            *TEST,
             "import-linter",
             # config/schemas are tried with it
             "jsonschema",
@@ -118,8 +122,6 @@ setup(
             "pip-audit",
             # Pages are tested in a real browser where there is one (apt: chromium).
             "playwright",
-            "pytest",
-            "pytest-timeout",
             "pytest-xdist",
             "ruff",
             # NVIDIA's real ONNX parser and builder: it builds engines without a GPU, for the tests of the exports
