@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from perception_infer.benchmark.partner import Partner
-from perception_infer.commands.bench import picture_file, resident_bytes
+from perception_infer.benchmark.surroundings import picture_file, resident_bytes
 from perception_infer.contract.manifest import MANIFEST_NAME
 from perception_infer.models import Bundle, open_bundle
 

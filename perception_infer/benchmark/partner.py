@@ -1,4 +1,4 @@
-"""A child process that answers JSON lines with JSON lines."""
+"""Child processes of a benchmark, and those that answer JSON lines with JSON lines."""
 
 from __future__ import annotations
 
@@ -12,26 +12,75 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from perception_common.errors import UserError
 from perception_common.processes import search_path
 
 _TAIL_LINES = 3
 _PATIENCE_SECONDS = 5.0
+_Kind = TypeVar("_Kind", bound="Child")
 
 
-class Partner:
-    """``python -m module arguments…`` in a process group of its own, with its errors in a file; ends with the block."""
+class Child:
+    """A command in a process group of its own, with its errors in a file; ends with the block.
+
+    Args:
+        name: what it is called in errors.
+        command: the words of the command.
+        environment: its whole environment.
+        log: the file of its errors.
+        output: what its output is for; with ``subprocess.PIPE`` somebody has to read it, otherwise it goes to ``log``.
+
+    Raises:
+        UserError: there is no such command.
+    """
+
+    def __init__(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, output: int | None = None
+    ) -> None:
+        self.name, self._log = name, log
+        with log.open("wb") as errors:
+            try:
+                self.process = subprocess.Popen(
+                    command, stdin=subprocess.PIPE, stdout=errors if output is None else output, stderr=errors,
+                    env=environment, start_new_session=True,
+                )  # fmt: skip
+            except OSError as error:
+                raise UserError(f"{name} cannot be started: {error.strerror}", where=command[0]) from error
+
+    def check(self) -> None:
+        """Raise a `UserError` if it ended."""
+        if self.process.poll() is not None:
+            raise self._died()
+
+    def __enter__(self: _Kind) -> _Kind:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for step in (signal.SIGINT, signal.SIGKILL):
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, step)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(_PATIENCE_SECONDS)
+                break
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+    def _died(self) -> UserError:
+        status = self.process.wait()
+        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
+        return UserError(f"{self.name} ended with status {status}: {' / '.join(lines) or 'without a word'}")
+
+
+class Partner(Child):
+    """``python -m module arguments…``, which is told what to do on its input and says on its output what came of it."""
 
     def __init__(self, name: str, module: str, arguments: Sequence[str], log: Path) -> None:
-        self.name, self._log = name, log
         environment = {**os.environ, "PYTHONPATH": search_path()}
-        with log.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", module, *arguments],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, env=environment, start_new_session=True,
-            )  # fmt: skip
+        super().__init__(name, [sys.executable, "-m", module, *arguments], environment, log, subprocess.PIPE)
         self._left = b""
 
     def tell(self, value: Mapping[str, Any]) -> None:
@@ -68,28 +117,3 @@ class Partner:
         """`tell`, and `hear`."""
         self.tell(value)
         return self.hear(seconds)
-
-    def check(self) -> None:
-        """Raise a `UserError` if it ended."""
-        if self.process.poll() is not None:
-            raise self._died()
-
-    def __enter__(self) -> Partner:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for step in (signal.SIGINT, signal.SIGKILL):
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, step)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(_PATIENCE_SECONDS)
-                break
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
-
-    def _died(self) -> UserError:
-        status = self.process.wait()
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
-        return UserError(f"{self.name} ended with status {status}: {' / '.join(lines) or 'without a word'}")

@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
 import os
-import re
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, fields
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import cv2
-import numpy as np
+from typing import Any
 
 from perception_common.errors import UserError
 from perception_common.params import param
 
 from ..benchmark.partner import Partner
+from ..benchmark.surroundings import (
+    MIB,
+    START_SECONDS,
+    Camera,
+    picture_file,
+    real_node,
+    resident_bytes,
+    running,
+    size_of,
+)
 from ..evaluation.summary import percentiles
 from ..models import Bundle, find_bundle
 from ..running import RunningParams, say
 
-if TYPE_CHECKING:
-    from ..ros.bench_world import Stream
-
-_START_SECONDS = 60.0
 #: The camera of the throughput's measurement sends so many times as many images as the bare session answers.
 _PACE = 1.2
 #: The camera of the latency's measurement leaves at least half of the time free.
 _LATENCY_HZ, _LATENCY_SHARE = 30.0, 0.5
 _FIRST_HZ = 10.0
-_MIB = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -60,27 +59,15 @@ def bench(params: BenchParams) -> dict[str, Any]:
         raise UserError("rclpy is not installed", fix="source ROS 2, or measure without the node: --no-node")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perception-bench-")))
-        setup = {"bundle": str(bundle.directory), "params": _running(params)}
+        setup = {"bundle": str(bundle.directory), "params": running(params)}
         say(f"{bundle.title}: loading")
         session = stack.enter_context(Partner("session", "perception_infer.benchmark.session", [], folder / "session"))
-        backend = session.ask(setup, _START_SECONDS)["backend"]
-        camera = _Camera(stack, folder) if params.node else None
+        backend = session.ask(setup, START_SECONDS)["backend"]
+        camera = Camera(stack, folder) if params.node else None
         rows = [_measure(params, bundle, size, session, camera, folder) for size in sizes]
     result = {"model": bundle.title, "backend": backend, "cores": len(os.sched_getaffinity(0)), "sizes": rows}
     print_table(result)
     return result
-
-
-def size_of(text: str) -> tuple[int, int]:
-    """Width and height of a text like ``640x480``.
-
-    Raises:
-        UserError: it is not of this form.
-    """
-    found = re.fullmatch(r"([1-9]\d{0,4})x([1-9]\d{0,4})", text)
-    if found is None:
-        raise UserError(f"'{text}' is no size of an image", fix="write WIDTHxHEIGHT, such as 640x480")
-    return int(found.group(1)), int(found.group(2))
 
 
 def print_table(result: dict[str, Any]) -> None:
@@ -117,33 +104,11 @@ def print_table(result: dict[str, Any]) -> None:
         )
 
 
-class _Camera:
-    """Two processes in a namespace of their own: camera and listener, and a subscriber that does nothing."""
-
-    def __init__(self, stack: ExitStack, folder: Path) -> None:
-        self.ros = ["--ros-args", "-r", f"__ns:=/perception_bench_{os.getpid()}"]
-        self._folder = folder
-        self.world = stack.enter_context(
-            Partner("camera", "perception_infer.ros.bench_world", ["world", *self.ros], folder / "world")
-        )
-
-    @contextmanager
-    def null(self) -> Iterator[None]:
-        """A subscriber as long as the block lasts."""
-        with Partner("subscriber", "perception_infer.ros.bench_world", ["null", *self.ros], self._folder / "null"):
-            time.sleep(1.5)
-            yield
-
-    def stream(self, wish: Stream) -> dict[str, Any]:
-        """Publish, and hear what came back."""
-        return self.world.ask(asdict(wish), wish.seconds + _START_SECONDS)
-
-
 def _measure(
-    params: BenchParams, bundle: Bundle, size: tuple[int, int], session: Partner, camera: _Camera | None, folder: Path
+    params: BenchParams, bundle: Bundle, size: tuple[int, int], session: Partner, camera: Camera | None, folder: Path
 ) -> dict[str, Any]:
     width, height = size
-    seconds, patience = params.seconds, params.seconds + _START_SECONDS
+    seconds, patience = params.seconds, params.seconds + START_SECONDS
     say(f"{width}x{height}: session and predictor")
     row: dict[str, Any] = {"width": width, "height": height}
     row["bare"] = session.ask({"what": "bare", "seconds": seconds}, patience)
@@ -158,55 +123,22 @@ def _measure(
     row["saturating_hz"] = _PACE * row["bare"]["rate_hz"]
     with camera.null():
         for name, rate in (("bare_beside_camera", "camera_hz"), ("bare_saturated", "saturating_hz")):
-            camera.world.tell(asdict(Stream(picture, row[rate], seconds + 1.0)))
+            wish = Stream(picture, row[rate], seconds + 1.0)
+            camera.begin(wish)
             time.sleep(0.5)
             row[name] = session.ask({"what": "bare", "seconds": seconds - 0.5}, patience)
-            camera.world.hear(patience)
+            camera.end(wish)
     say(f"{width}x{height}: the node")
-    with _node(params, bundle, camera, folder) as (node, started):
-        first = camera.stream(Stream(picture, _FIRST_HZ, _START_SECONDS, until_first=True))
+    with real_node(params, bundle, folder) as (node, started):
+        first = camera.stream(Stream(picture, _FIRST_HZ, START_SECONDS, until_first=True))
         node.check()
         if not first["received"]:
-            raise UserError(f"the node answered nothing within {_START_SECONDS:.0f} s", where=folder / "node")
+            raise UserError(f"the node answered nothing within {START_SECONDS:.0f} s", where=folder / "node.log")
         row["first_s"] = first["first_unix_s"] - started
         for name, rate in (("node", "camera_hz"), ("saturated", "saturating_hz")):
             streamed = camera.stream(Stream(picture, row[rate], seconds))
             node.check()
             counts = {key: streamed[key] for key in ("sent", "received", "rate_hz")}
             row[name] = {**percentiles(streamed["ms"]), **counts}
-        row["memory_mb"] = resident_bytes(node.process.pid) / _MIB
+        row["memory_mb"] = resident_bytes(node.process.pid) / MIB
     return row
-
-
-def picture_file(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
-    """A file with one of the bundle's reference images as the camera would see it, BGR: with as much in it as usual."""
-    reference = bundle.parity()["image"][0]
-    path = folder / f"{size[0]}x{size[1]}.npy"
-    np.save(path, np.ascontiguousarray(cv2.resize(reference, size, interpolation=cv2.INTER_LINEAR)[:, :, ::-1]))
-    return str(path)
-
-
-@contextmanager
-def _node(params: BenchParams, bundle: Bundle, camera: _Camera, folder: Path) -> Iterator[tuple[Partner, float]]:
-    """The real node with this bundle, and when it was started."""
-    wish = {**_running(params), "model_root": str(bundle.directory.parent.parent), "model": bundle.manifest.name}
-    # Nothing of this is remembered: it is not what the robot serves.
-    wish |= {"version": bundle.manifest.version, "require_signature": "false", "state": str(folder)}
-    arguments = list(camera.ros)
-    for name, value in wish.items():
-        if value != "":
-            arguments += ["-p", f"{name}:={value}"]
-    started = time.time()
-    with Partner("node", "perception_infer.ros.infer_node", arguments, folder / "node") as node:
-        yield node, started
-
-
-def _running(params: BenchParams) -> dict[str, Any]:
-    return {item.name: getattr(params, item.name) for item in fields(RunningParams)}
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory that a process occupies; 0 when it has ended."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0

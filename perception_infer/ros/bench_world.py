@@ -1,7 +1,8 @@
 """The other side of a benchmarked node, in a process of its own: a camera, and a listener for what is found.
 
-It reads commands as JSON, one a line, and answers each with a line of JSON (`Stream`, `Streamed`). As ``null`` it is a
-subscriber that does nothing with the camera's images.
+It reads commands as JSON, one a line, and answers each with a line of JSON (`Stream`, `Streamed`). It listens to the
+suite's own results, and to whatever else has a header and is named as ``TOPIC=TYPE``, so that another node can be
+measured by the very same process. As ``null`` it is a subscriber that does nothing with the camera's images.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -20,11 +21,13 @@ from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
-from vision_msgs.msg import Detection2DArray
 
+from perception_common import cli
+from perception_common.errors import UserError
 from perception_common.ros import dds, qos
+from perception_common.ros.ends import message_type
 from perception_common.ros.images import image_to_msg
-from perception_common.topics import DETECTIONS, IMAGE, MASK
+from perception_common.topics import DETECTIONS, IMAGE, MASK, Topic
 
 #: How long results are waited for after the last image.
 _AFTER_SECONDS = 1.0
@@ -57,14 +60,22 @@ class Streamed:
 
 
 class World:
-    """The camera's and the listener's node."""
+    """The camera's and the listener's node.
 
-    def __init__(self, node: Node) -> None:
+    Args:
+        node: has both.
+        others: what else is listened to than the suite's results.
+
+    Raises:
+        UserError: the type of one of these is not installed.
+    """
+
+    def __init__(self, node: Node, others: Sequence[Topic] = ()) -> None:
         self._node = node
         self._publisher = node.create_publisher(Image, IMAGE.name, qos.SENSOR)
         self._arrived: list[tuple[int, int]] = []
-        node.create_subscription(Detection2DArray, DETECTIONS.name, self._on_result, qos.RESULTS)
-        node.create_subscription(Image, MASK.name, self._on_result, qos.PICTURE)
+        for topic, profile in ((DETECTIONS, qos.RESULTS), (MASK, qos.PICTURE), *((one, qos.RESULTS) for one in others)):
+            node.create_subscription(_type_of(topic), topic.name, self._on_result, profile)
 
     def stream(self, wish: Stream) -> Streamed:
         """Do it; called by another thread than the one that spins."""
@@ -100,6 +111,19 @@ class World:
         self._arrived.append((stamp.sec * 10**9 + stamp.nanosec, time.time_ns()))
 
 
+def _type_of(topic: Topic) -> Any:
+    try:
+        return message_type(topic.type)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"no messages of type '{topic.type}' here: {error}", fix="source their workspace") from error
+
+
+def other_topic(word: str) -> Topic:
+    """A topic that is told as ``TOPIC=TYPE``, such as ``peer/detections=yolo_msgs/msg/DetectionArray``."""
+    name, _, kind = word.partition("=")
+    return Topic(name, kind, "results of another node")
+
+
 def serve(world: World) -> None:
     """Answer commands until there are no more."""
     for line in sys.stdin:
@@ -108,9 +132,10 @@ def serve(world: World) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """``null`` or ``world``, and ROS's own arguments."""
+    """``null`` or ``world``, further topics, and ROS's own arguments, which begin with ``--ros-args``."""
     dds.begin()
-    role, ros = arguments[0], arguments[1:]
+    begin = arguments.index("--ros-args") if "--ros-args" in arguments else len(arguments)
+    role, others, ros = arguments[0], [other_topic(word) for word in arguments[1:begin]], arguments[begin:]
     rclpy.init(args=ros)
     node = Node(f"bench_{role}")
     work: Callable[[], Any]
@@ -118,7 +143,7 @@ def main(arguments: list[str]) -> int:
         node.create_subscription(Image, IMAGE.name, lambda _: None, qos.NEWEST)
         work = sys.stdin.read
     else:
-        world = World(node)
+        world = World(node, others)
         work = lambda: serve(world)  # noqa: E731
     executor = SingleThreadedExecutor()
     executor.add_node(node)
@@ -136,4 +161,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    raise SystemExit(cli.guard(lambda: main(sys.argv[1:]), "bench_world"))
