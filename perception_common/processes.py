@@ -9,9 +9,9 @@ import sys
 import threading
 from pathlib import Path
 
-#: A third of what other threads get. With much less, it would take long on a busy machine, and Python's lock with it:
-#: whoever is taken off the core while holding that keeps all others waiting.
-_NICE = 5
+#: Hardly less than what other threads get. With 5, a model took more than 20 s to load on an overloaded machine: a
+#: thread that is seldom on a core seldom gets Python's lock.
+_NICE = 1
 #: glibc's malloc.h.
 _M_ARENA_MAX = -8
 
