@@ -230,6 +230,18 @@ def test_replayed_versions(fault: Fault, bench: Bench, tmp_path: Path) -> None:
     fault.plant("a memory that ends with the process", int(bench.server().load_first()))
 
 
+def rogue_locations(good: str, root: Path, outside: Path) -> list[str]:
+    """What nobody should announce: ``good`` is in the repository ``root``, and ``outside`` linked there."""
+    return [
+        "file:///etc/passwd", "file:///etc/manifest.json", "file://evil.example/etc/manifest.json", "ftp://x/manifest.json",
+        "http://127.0.0.1:9/rectangles/2/manifest.json", f"{good}?x=1", f"{good}#x", f"{good}%00", good.upper(),
+        (outside / MANIFEST_NAME).as_uri(), (root / "linked" / "1" / MANIFEST_NAME).as_uri(),
+        good.replace("rectangles", "rectangles/../../outside/rectangles"),
+        good.replace("rectangles", "rectangles/%2e%2e/%2e%2e/outside/rectangles"),
+        "file:", "", "\0", "x" * 1_000_000, "manifest.json", "javascript:alert(1)", "file://[::1/manifest.json",
+    ]  # fmt: skip
+
+
 @pytest.mark.fault(
     HOSTILE,
     "a rogue publisher on checkpoint",
@@ -243,14 +255,7 @@ def test_rogue_locations(fault: Fault, bench: Bench, tmp_path: Path) -> None:
     outside = write_detector(tmp_path / "outside")
     (bench.root / "linked").symlink_to(outside.parent)
     good = (bench.root / "rectangles" / "2" / MANIFEST_NAME).as_uri()
-    rogue = [
-        "file:///etc/passwd", "file:///etc/manifest.json", "file://evil.example/etc/manifest.json", "ftp://x/manifest.json",
-        "http://127.0.0.1:9/rectangles/2/manifest.json", f"{good}?x=1", f"{good}#x", f"{good}%00", good.upper(),
-        (outside / MANIFEST_NAME).as_uri(), (bench.root / "linked" / "1" / MANIFEST_NAME).as_uri(),
-        good.replace("rectangles", "rectangles/../../outside/rectangles"),
-        good.replace("rectangles", "rectangles/%2e%2e/%2e%2e/outside/rectangles"),
-        "file:", "", "\0", "x" * 1_000_000, "manifest.json", "javascript:alert(1)", "file://[::1/manifest.json",
-    ]  # fmt: skip
+    rogue = rogue_locations(good, bench.root, outside)
     count = accepted(*(lambda uri=uri: resolve_location(uri, bench.root) for uri in rogue))
     for uri in rogue:
         server.announce(Announcement("rectangles", uri, 2))

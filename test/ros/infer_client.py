@@ -29,7 +29,7 @@ from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
 from perception_common.ros import qos
 from perception_common.ros.images import image_to_msg
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 NODE = "perception_infer.ros.infer_node"
 RECTANGLES = {"red": (40, 40, 100, 80), "blue": (200, 60, 240, 200)}
 Stamp = tuple[int, int]
