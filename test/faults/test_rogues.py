@@ -145,7 +145,7 @@ def flooded(targets: dict[str, Target], tmp_path_factory: pytest.TempPathFactory
 @pytest.mark.fault(
     HOSTILE,
     "a rogue publisher floods checkpoint: models",
-    f"{FLOOD} announcements over DDS as fast as it takes them, of 21 kinds: other schemes and hosts, /etc, %2e%2e, NUL, 1 MB",
+    f"{FLOOD} announcements over DDS, as fast as it takes them: other schemes and hosts, /etc, %2e%2e, NUL, 1 MB",
     f"0 accepted, the model serves on; at most {MIB:g} MiB more in the node",
 )
 def test_a_flood(fault: Fault, flooded: Flooded) -> None:
