@@ -18,25 +18,6 @@ from .onnx_file import refuse_external_data
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(int32)": "int32", "tensor(float)": "float32"}
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _FATAL = 4
-#: Threads of the pool that all sessions of this process share; 0: each has its own.
-_shared = 0
-
-
-def share_threads(threads: int = 0) -> int:
-    """Let all sessions of this process, from now on, share so many threads (0: `default_threads`).
-
-    They are started here and by nobody else, so that a thread that yields to others (`yield_to_others`) can make a
-    session whose inferences do not. It cannot be taken back, nor the number be changed later.
-
-    Returns:
-        how many are shared; 0 where ONNX Runtime is too old for it.
-    """
-    global _shared  # noqa: PLW0603  # as ONNX Runtime has it
-    share = getattr(onnxruntime, "set_global_thread_pool_sizes", None)
-    if not _shared and share is not None:
-        _shared = threads or default_threads()
-        share(_shared, 1)
-    return _shared
 
 
 class OnnxRuntimeBackend:
@@ -45,7 +26,7 @@ class OnnxRuntimeBackend:
     Args:
         graph: the ONNX model.
         variant: what the manifest says of it; the graph's tensors must agree.
-        threads: threads of one inference; 0 means `default_threads`. Not where threads are shared (`share_threads`).
+        threads: threads of one inference; 0 means `default_threads`.
         optimize: False computes every node for itself, as ONNX defines it: slow, and what other backends are held to.
             Optimised kernels for 8 bits may saturate.
 
@@ -83,11 +64,8 @@ def _session(data: bytes, threads: int, where: object, optimize: bool) -> Any:
     options = onnxruntime.SessionOptions()
     if not optimize:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    if _shared:
-        options.use_per_session_threads = False
-    else:
-        options.intra_op_num_threads = threads or default_threads()
-        options.inter_op_num_threads = 1
+    options.intra_op_num_threads = threads or default_threads()
+    options.inter_op_num_threads = 1
     # Its own log would tell every failure a second time, in several lines; what it raises is told below.
     options.log_severity_level = _FATAL
     available = onnxruntime.get_available_providers()

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from perception_common.errors import UserError
-from perception_common.processes import yield_to_others
 
 from ..cancelling import never
 from ..contract.manifest import Manifest, Variant
@@ -34,8 +33,6 @@ class Wish:
             TensorRT is asked for by name.
         may_build: whether engines may be built now, which takes minutes; None: when the backend is asked for by name.
         cancelled: asked while an engine is built.
-        beside: whether another model serves meanwhile: then the thread that loads, which is to do nothing else, yields
-            to that. None where models do not succeed each other.
     """
 
     backend: str = AUTO
@@ -44,7 +41,6 @@ class Wish:
     engines: Engines | None = None
     may_build: bool | None = None
     cancelled: Callable[[], bool] = never
-    beside: bool | None = None
 
 
 #: Whatever works here.
@@ -59,11 +55,8 @@ class Made(NamedTuple):
 
 
 def _onnx_runtime(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
-    from .onnx_runtime import OnnxRuntimeBackend, share_threads
+    from .onnx_runtime import OnnxRuntimeBackend
 
-    # Threads of the session's own would yield, too, and for good.
-    if wish.beside is not None and share_threads(wish.threads) and wish.beside:
-        yield_to_others()
     return OnnxRuntimeBackend(bundle.read(variant.file), variant, wish.threads)
 
 

@@ -25,11 +25,11 @@ class Times:
 
 
 def load_logged(
-    wish: Wish, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, beside: bool
+    wish: Wish, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool], may_build: bool
 ) -> Proven:
     """`load_proven`, with a line about what was proven."""
     began = time.perf_counter()
-    proven = load_proven(bundle, replace(wish, cancelled=cancelled, may_build=may_build, beside=beside))
+    proven = load_proven(bundle, replace(wish, cancelled=cancelled, may_build=may_build))
     parity = proven.parity
     log(
         f"{bundle.title}: loaded and proven in {time.perf_counter() - began:.2f} s "

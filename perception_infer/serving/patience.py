@@ -46,7 +46,7 @@ class PatientLoad:
     ) -> None:
         self._load, self._limit, self._ending, self._least = load, limit, ending, least
 
-    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, beside: bool) -> Proven:
+    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool) -> Proven:
         """See `Load`.
 
         Raises:
@@ -54,7 +54,7 @@ class PatientLoad:
             Cancelled: also when the node ends.
         """
         attempt = _Attempt(lambda: cancelled() or self._ending())
-        work = partial(self._load, bundle, attempt.cancelled, may_build, beside)
+        work = partial(self._load, bundle, attempt.cancelled, may_build)
         threading.Thread(target=attempt.run, args=(work,), name="model load", daemon=True).start()
         ends: float | None = None
         while True:

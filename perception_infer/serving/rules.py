@@ -121,10 +121,7 @@ class ServerStatus:
 
 
 class Load(Protocol):
-    """Makes a bundle ready to serve (load, warm up, prove parity), giving up when the callable returns True.
+    """Makes a bundle ready to serve (load, warm up, prove parity), giving up when the callable returns True."""
 
-    See `Wish` for what may be built, and what it means that another model serves ``beside`` it.
-    """
-
-    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, beside: bool, /) -> Proven:
+    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, /) -> Proven:
         """Raise `UserError`, `EngineMissing` (where engines must not be built) or `Cancelled` when it cannot."""

@@ -244,7 +244,7 @@ class ModelServer:
     def _load_now(self, bundle: Bundle, why: str) -> bool:
         self._record.require_same(bundle)
         try:
-            self._ready(self._load(bundle, self._is_closed, False, False), why)
+            self._ready(self._load(bundle, self._is_closed, False), why)
         except EngineMissing as error:
             if self._rules.build == "never":
                 raise
@@ -274,7 +274,7 @@ class ModelServer:
         try:
             # Nothing serves until it does.
             superseded = self._is_closed if announcement.again else self._superseded
-            self._ready(self._load(bundle, superseded, may_build, self._serves()), announcement.why)
+            self._ready(self._load(bundle, superseded, may_build), announcement.why)
         except EngineMissing as error:
             if self._rules.build != "when_idle":
                 raise
@@ -408,10 +408,6 @@ class ModelServer:
             self._last_error = line
         self._record.refused(version, line)
         self._tell(line, True)
-
-    def _serves(self) -> bool:
-        with self._lock:
-            return self._lineup.shown is not None
 
     def _is_closed(self) -> bool:
         return self._closed

@@ -248,7 +248,7 @@ def test_superseded(fault: Fault, bench: Bench, tmp_path: Path) -> None:
     def superseded(root: Path, deaf: bool) -> int:
         engines = engines_at(root)
 
-        def load(bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, beside: bool) -> Proven:
+        def load(bundle: Bundle, cancelled: Callable[[], bool], may_build: bool) -> Proven:
             if bundle.manifest.version > 1:
                 engines.get(RTX, bundle, fp32(bundle), may_build, never if deaf else cancelled)
             return load_proven(bundle, Wish("onnxruntime", threads=1, cancelled=cancelled))

@@ -35,7 +35,7 @@ class Loader:
         #: A backend whose engine has to be built first: preferred, or the only one.
         self.prefers = self.needs = ""
 
-    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool, beside: bool) -> Proven:
+    def __call__(self, bundle: Bundle, cancelled: Callable[[], bool], may_build: bool) -> Proven:
         self.asked.append(bundle.manifest.version)
         assert self.gate.wait(WAIT)
         if cancelled():

@@ -255,21 +255,21 @@ def test_loading_that_hangs_is_left_behind(bench: Bench) -> None:
     bundle = bench.serving(1)._repository.open("rectangles", 1)
     gate, freed = threading.Event(), threading.Event()
 
-    def load(bundle: object, cancelled: Callable[[], bool], may_build: bool, beside: bool) -> Proven:
+    def load(bundle: object, cancelled: Callable[[], bool], may_build: bool) -> Proven:
         assert not cancelled()
         assert gate.wait(WAIT)
-        proven = bench.loader(bundle, lambda: False, may_build, beside)  # type: ignore[arg-type]
+        proven = bench.loader(bundle, lambda: False, may_build)  # type: ignore[arg-type]
         proven.predictor.close = freed.set  # type: ignore[method-assign]
         return proven
 
     patient = PatientLoad(load, lambda: 0.01, lambda: False, least=0.2)
     with pytest.raises(UserError, match="a step of its loading hangs"):
-        patient(bundle, lambda: False, True, False)
+        patient(bundle, lambda: False, True)
     ending = threading.Event()
     threading.Timer(0.2, ending.set).start()
     began = time.monotonic()
     with pytest.raises(Cancelled):
-        PatientLoad(load, lambda: 0.0, ending.is_set)(bundle, lambda: False, True, False)
+        PatientLoad(load, lambda: 0.0, ending.is_set)(bundle, lambda: False, True)
     assert time.monotonic() - began < 2
     assert not freed.is_set()
     gate.set()
@@ -280,14 +280,14 @@ def test_loading_that_asks_is_never_hung(bench: Bench) -> None:
     bench.write()
     bundle = bench.serving(1)._repository.open("rectangles", 1)
 
-    def load(bundle: object, cancelled: Callable[[], bool], may_build: bool, beside: bool) -> Proven:
+    def load(bundle: object, cancelled: Callable[[], bool], may_build: bool) -> Proven:
         for _ in range(8):
             time.sleep(0.1)
             assert not cancelled()
-        return bench.loader(bundle, cancelled, may_build, beside)  # type: ignore[arg-type]
+        return bench.loader(bundle, cancelled, may_build)  # type: ignore[arg-type]
 
     patient = PatientLoad(load, lambda: 0.01, lambda: False, least=0.5)
-    assert patient(bundle, lambda: False, True, False).predictor.bundle is bundle
+    assert patient(bundle, lambda: False, True).predictor.bundle is bundle
     bench.loader.error = UserError("no memory")
     with pytest.raises(UserError, match="no memory"):
-        patient(bundle, lambda: False, True, False)
+        patient(bundle, lambda: False, True)
