@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences docker-check release-check pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -55,6 +55,12 @@ audit: setup ## look the pinned versions up in a list of known vulnerabilities (
 
 licences: setup ## write docs/licences.md anew: the licence of every pinned package
 	@$(VENV) scripts/licences.py
+
+docker-check: setup ## what can be known of the images without building one; asks the package index for every wheel
+	@$(VENV) docker/check $(ARGS)
+
+release-check: setup ## whether this checkout can be released: builds, installs and tries it; ARGS=--quick only reads files
+	@$(VENV) scripts/release_check.py $(ARGS)
 
 pins: ## resolve requirements/*.pins.txt anew; ARGS=--upgrade takes the newest versions
 	@$(PYTHON) scripts/pin.py $(ARGS)
