@@ -9,6 +9,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "compatibility.md"
@@ -58,16 +59,28 @@ def test_the_page_names_what_pip_has_to_bring() -> None:
     assert set(line.group(1).split()) == NOT_IN_APT
 
 
-def test_setup_py_says_the_same() -> None:
+def setup_py() -> dict[str, Any]:
+    """What setup.py tells setuptools."""
     code = (
         "import json, runpy, setuptools; told = {}; setuptools.setup = lambda **arguments: told.update(arguments);"
-        "runpy.run_path('setup.py'); print(json.dumps([told['install_requires'], told['extras_require']['robot']]))"
+        "runpy.run_path('setup.py'); print(json.dumps([told['install_requires'], told['extras_require']]))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    always, robot = json.loads(done.stdout)
+    always, extras = json.loads(done.stdout)
+    return {"always": always, **extras}
+
+
+def test_setup_py_says_the_same() -> None:
+    told = setup_py()
     names = {PIP.get(name, name) for name in imported() - OPTIONAL}
     ros = {name for name in names if name in depends("exec_depend")}
-    assert names - ros <= set(always) | set(robot)
+    assert names - ros <= set(told["always"]) | set(told["robot"])
+
+
+def test_colcon_finds_pytest() -> None:
+    """It looks in an extra called test, and runs no test at all where that is missing."""
+    named = {name for name in depends("test_depend") if name.startswith("python3-")}
+    assert {f"python3-{name}" for name in setup_py()["test"]} == named
 
 
 def test_released_packages_name_nothing_that_pip_installs() -> None:
