@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences docker-check release-check pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences docs tutorials docker-check release-check pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -55,6 +55,12 @@ audit: setup ## look the pinned versions up in a list of known vulnerabilities (
 
 licences: setup ## write docs/licences.md anew: the licence of every pinned package
 	@$(VENV) scripts/licences.py
+
+docs: setup ## the site of docs/, into site/ (open site/index.html); a link or an anchor that leads nowhere ends it
+	@NO_MKDOCS_2_WARNING=1 $(VENV) -m mkdocs build
+
+tutorials: setup ## every command of docs/tutorials, with fewer pictures and steps; ARGS='-k own-object'
+	@TUTORIALS=whole $(VENV) -m pytest test/packaging/test_site_tutorials.py $(ARGS)
 
 docker-check: setup ## what can be known of the images without building one; asks the package index for every wheel
 	@$(VENV) docker/check $(ARGS)

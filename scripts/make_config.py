@@ -34,7 +34,11 @@ from perception_train.demo.settings import DemoParams
 from perception_train.ros.ends import TRAIN
 from perception_train.ros.params import TrainNodeParams
 
-CONFIG = Path(__file__).resolve().parent.parent / "config"
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from topic_tables import in_short
+
+ROOT = Path(__file__).resolve().parent.parent
+CONFIG, NODES_PAGE = ROOT / "config", ROOT / "docs" / "nodes.md"
 NODES: dict[str, type] = {
     "evaluate_node": EvaluateParams,
     "infer_node": InferParams,
@@ -76,7 +80,15 @@ def contents() -> dict[Path, str]:
         **{CONFIG / f"{name}.yaml": text for name, text in texts.items()},
         **{CONFIG / _schema(name): _json(schema) for name, schema in schemas.items()},
         **{CONFIG / name: _json(schema) for name, schema in results.items()},
+        NODES_PAGE: _with_topics(NODES_PAGE.read_text(encoding="utf-8")),
     }
+
+
+def _with_topics(page: str) -> str:
+    """The page with the table of topics as it is now."""
+    begin, end = "<!-- topics:begin (make config) -->\n", "<!-- topics:end -->"
+    before, _, rest = page.partition(begin)
+    return before + begin + in_short() + end + rest.partition(end)[2]
 
 
 def _schema(name: str) -> str:
@@ -94,7 +106,7 @@ def stale() -> list[str]:
     gone = {
         path for pattern in ("*.yaml", "*.schema.json", "schemas/*", "security/*") for path in CONFIG.glob(pattern)
     } - set(wanted)
-    return sorted(str(path.relative_to(CONFIG)) for path in differ | gone)
+    return sorted(str(path.relative_to(ROOT)) for path in differ | gone)
 
 
 def main() -> int:
@@ -108,13 +120,13 @@ def main() -> int:
         return 1 if old else 0
     wanted = contents()
     for name in old:
-        path = CONFIG / name
+        path = ROOT / name
         if path in wanted:
             path.parent.mkdir(exist_ok=True)
             path.write_text(wanted[path], encoding="utf-8")
         else:
             path.unlink()
-        print(f"config: {'wrote' if path in wanted else 'removed'} {path.relative_to(CONFIG.parent)}")
+        print(f"config: {'wrote' if path in wanted else 'removed'} {name}")
     return 0
 
 

@@ -5,30 +5,20 @@ Each function gives Markdown. `pages` is what the site takes (scripts/site_hooks
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from make_config import NODES, PROGRAMS
+from topic_tables import cell, escaped, every_topic
 
 from perception_common.cli import Command
 from perception_common.params import Spec, specs
-from perception_common.ros.ends import Publication, Subscription
 from perception_common.yaml_files import one_line
 from perception_infer.contract.manifest import json_schema as manifest_schema
 from perception_infer.replay.schema import json_schema as replay_schema
-from perception_infer.ros.ends import EVALUATE_NODE, INFER_NODE
 from perception_sim.axes import describe
 from perception_sim.presets import SECTIONS
-from perception_sim.ros.ends import SIM_CAMERA_NODE
-from perception_train.ros.ends import METRICS_NAMES, TRAIN_NODE
 
-End = Publication | Subscription
-ENDS: dict[str, Sequence[End]] = {
-    "sim_camera_node": SIM_CAMERA_NODE,
-    "infer_node": INFER_NODE,
-    "train_node": TRAIN_NODE,
-    "evaluate_node": EVALUATE_NODE,
-}
 _GENERATED = "*Made from the code when this site was built.*"
 _EVERYWHERE = """
 Every command also takes `--help`, `--config FILE` (YAML; flags win over it), `--print-config` (what would hold, as such
@@ -42,7 +32,7 @@ def pages() -> dict[str, str]:
     return {
         **{f"reference/{program}.md": commands(program, known) for program, known in PROGRAMS.items()},
         "reference/nodes.md": nodes(),
-        "reference/topics.md": topics(),
+        "reference/topics.md": f"# Topics\n\n{_GENERATED}\n\n{every_topic()}",
         "reference/presets.md": presets(),
         "reference/manifest.md": schema_page(
             "manifest.json", manifest_schema(), "What a [model bundle](../architecture.md) says of itself.", "manifest"
@@ -58,7 +48,7 @@ def commands(program: str, known: Iterable[Command]) -> str:
     parts = [f"# {program}", _GENERATED, _EVERYWHERE.strip()]
     for command in known:
         parts += [f"## {program} {command.name}", _sentence(command.help)]
-        parts += [_flag(command, spec) for spec in specs(command.params).values()]
+        parts += _grouped(command.params, lambda spec, command=command: _flag(command, spec))
         parts.append(f"As YAML: [{program}-{command.name}.yaml](../../config/{program}-{command.name}.yaml)")
     return _text(parts)
 
@@ -77,43 +67,9 @@ def nodes() -> str:
     ]
     for node, params in NODES.items():
         parts += [f"## {node}", _sentence(" ".join((params.__doc__ or "").split("\n\n")[0].split()))]
-        parts += [_parameter(node, spec) for spec in specs(params).values()]
+        parts += _grouped(params, lambda spec, node=node: _parameter(node, spec))
         parts.append(f"As a parameter file: [{node}.yaml](../../config/{node}.yaml)")
     return _text(parts)
-
-
-def topics() -> str:
-    """The topics of all nodes."""
-    parts = [
-        "# Topics",
-        _GENERATED,
-        (
-            "Names are relative: they follow the node's namespace and can be remapped. With several `cameras`, those "
-            "marked *each camera* stand below every camera's name. Quality of service can be changed with parameters "
-            "such as `qos_overrides./image.subscription.reliability`. *Latched* is transient local: who joins late "
-            "hears the last message, too."
-        ),
-    ]
-    for node, ends in ENDS.items():
-        parts += [f"## {node}"]
-        for kind, title in ((Publication, "publishes"), (Subscription, "subscribes")):
-            rows = [_row(end) for end in ends if isinstance(end, kind)]
-            head = [f"| {title} | type | quality of service | what |", "| --- | --- | --- | --- |"]
-            parts += ["\n".join([*head, *rows])] if rows else []
-    metrics = ", ".join(f"`{name}`" for name in METRICS_NAMES)
-    parts.append(f"`metrics/<name>` are {metrics}: those that the task has.")
-    return _text(parts)
-
-
-def topics_table() -> str:
-    """The topics of all nodes in short, for docs/nodes.md."""
-    lines = ["| node | topic | type | quality of service |", "| --- | --- | --- | --- |"]
-    for node, ends in ENDS.items():
-        for index, end in enumerate(ends):
-            word = "pub" if isinstance(end, Publication) else "sub"
-            kind = end.topic.type.replace("/msg/", "/")
-            lines.append(f"| {'' if index else node} | {word} `{end.topic.name}` | {kind} | {_quality(end)} |")
-    return "\n".join(lines) + "\n"
 
 
 def presets() -> str:
@@ -129,7 +85,7 @@ def presets() -> str:
     for name, cls in SECTIONS.items():
         parts += [f"## {name}", _sentence(" ".join((cls.__doc__ or "").split()))]
         parts += [
-            f"`{key}`{{ #{name}-{key} }}\n:   {_escaped(doc)}  \n    *default* `{_short(default)}`"
+            f"`{key}`{{ #{name}-{key} }}\n:   {escaped(doc)}  \n    *default* `{_short(default)}`"
             for key, default, doc in describe(cls)
         ]
     return _text(parts)
@@ -140,15 +96,26 @@ def schema_page(title: str, schema: dict[str, Any], text: str, file: str) -> str
     parts = [f"# {title}", _GENERATED, f"{text} JSON Schema: [{file}.schema.json](../../config/{file}.schema.json)"]
     for name, part in {"": schema, **schema["$defs"]}.items():
         parts += [f"## {name}"] if name else []
-        parts += [_sentence(_escaped(part["description"].replace("``", "`")))] if "description" in part else []
+        parts += [_sentence(escaped(part["description"].replace("``", "`")))] if "description" in part else []
         required = set(part.get("required", ()))
         rows = ["| key | type | what |", "| --- | --- | --- |"]
         for key, told in part.get("properties", {}).items():
             optional = "" if key in required else "may be left out"
-            what = "; ".join(filter(None, (_cell(told.get("description", "")), optional)))
+            what = "; ".join(filter(None, (cell(told.get("description", "")), optional)))
             rows.append(f"| `{key}` | {_json_type(told)} | {what} |")
         parts += ["\n".join(rows)] if len(rows) > 2 else []
     return _text(parts)
+
+
+def _grouped(cls: type, shown: Callable[[Spec], str]) -> list[str]:
+    """Every parameter of a dataclass, its own first, and those of each class that it inherits from under a heading."""
+    left, parts = specs(cls), []
+    for source in cls.__mro__:
+        own = [left.pop(name) for name in list(left) if name in vars(source).get("__annotations__", ())]
+        if own and source is not cls:
+            parts.append(f"### {' '.join((source.__doc__ or '').split(chr(10) * 2)[0].split()).rstrip('.')}")
+        parts += [shown(spec) for spec in own]
+    return parts
 
 
 def _flag(command: Command, spec: Spec) -> str:
@@ -166,21 +133,8 @@ def _parameter(node: str, spec: Spec) -> str:
 def _definition(term: str, spec: Spec, more: str) -> str:
     default = list(spec.default) if spec.is_list else spec.default
     shown = f"default `{one_line(default)}`" if default not in ("", []) else "default: none"
-    facts = " · ".join(filter(None, (spec.type_name, _escaped(spec.allowed), shown)))
-    return f"{term}\n:   {_escaped(_sentence(spec.doc))}  \n    *{facts}*{more}"
-
-
-def _row(end: End) -> str:
-    notes = [part for part in (end.when and f"where {end.when}", "each camera" if end.per_camera else "") if part]
-    what = _cell(end.topic.doc) + (f" *({'; '.join(notes)})*" if notes else "")
-    return f"| `{end.topic.name}` | {end.topic.type.replace('/msg/', '/')} | {_quality(end)} | {what} |"
-
-
-def _quality(end: End) -> str:
-    profile = end.profile
-    words = [profile.reliability.name.lower().replace("_", " ")]
-    words += ["latched"] if profile.durability.name == "TRANSIENT_LOCAL" else []
-    return ", ".join([*words, f"keep last {profile.depth}"])
+    facts = " · ".join(filter(None, (spec.type_name, escaped(spec.allowed), shown)))
+    return f"{term}\n:   {escaped(_sentence(spec.doc))}  \n    *{facts}*{more}"
 
 
 def _json_type(told: dict[str, Any]) -> str:
@@ -207,15 +161,6 @@ def _sentence(text: str) -> str:
 def _short(value: Any) -> str:
     text = one_line(value)
     return text if len(text) <= 80 else text[:78].rpartition(",")[0] + ", …]"
-
-
-def _escaped(text: str) -> str:
-    """Text in which Markdown sees no markup but code."""
-    return text if "`" in text else text.translate({ord(sign): f"\\{sign}" for sign in "*_<>[]"})
-
-
-def _cell(text: str) -> str:
-    return _escaped(text).replace("|", "\\|")
 
 
 def _text(parts: Iterable[str]) -> str:

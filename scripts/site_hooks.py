@@ -2,7 +2,7 @@
 
 - The reference is made from the code (`reference.py`).
 - Pages link to files of the repository as they lie there; the site gets a page for each such file.
-- Blocks of commands that begin with `# needs: …` or `# takes: …` say so above them.
+- Blocks that begin with a mark (`# needs: …`, `# takes: …`, `# in a second terminal`, `# file: …`) show it above them.
 - Drawings (SVG) become part of their page, so that their colours follow its light or dark scheme.
 """
 
@@ -20,7 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 _LINK = re.compile(r"(?<=\]\()(?P<target>\.\./[^)#\s]+)(?=[)#])")
 _MARK = re.compile(
-    r"^(?P<indent> *)```(?P<language>\w+)\n(?P=indent)# (?P<what>needs|takes): (?P<text>.+)\n", re.MULTILINE
+    r"^(?P<fence> *```\w+)\n *# (?P<told>(?:needs|takes|end of|file): .+|in a (?:second|third|fourth) terminal)\n",
+    re.MULTILINE,
 )
 _DRAWING = re.compile(r'<img alt="(?P<alt>[^"]*)" src="(?P<source>[^"]+\.svg)"\s*/?>')
 _LANGUAGES = {".py": "python", ".yaml": "yaml", ".json": "json", ".xml": "xml", ".md": "markdown"}
@@ -49,7 +50,10 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
             match["target"] if path is None else posixpath.relpath(_shown(path), posixpath.dirname(page.file.src_uri))
         )
 
-    return _MARK.sub(r'\g<indent>```\g<language> title="\g<what> \g<text>"\n', _LINK.sub(turned, markdown))
+    def marked(match: re.Match[str]) -> str:
+        return f'{match["fence"]} title="{match["told"].replace(":", "", 1)}"\n'
+
+    return _MARK.sub(marked, _LINK.sub(turned, markdown))
 
 
 def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:

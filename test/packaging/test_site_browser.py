@@ -1,0 +1,107 @@
+"""The site in a real browser, opened from the disk: on a desk and on a phone, light and dark."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from test_site import ROOT, site
+
+__all__ = ["site"]
+PHONE, DESK = {"width": 390, "height": 844}, {"width": 1366, "height": 900}
+#: What is wider than the window, and how much of text cannot be told from what lies behind it.
+LOOK = """() => {
+    const wide = document.documentElement.scrollWidth - window.innerWidth;
+    const missing = [...document.images].filter(image => image.complete && !image.naturalWidth).map(image => image.src);
+    return {wide, missing, height: document.body.scrollHeight};
+}"""
+CONTRAST = """selector => {
+    const light = colour => {
+        const parts = colour.match(/[\\d.]+/g).map(Number);
+        const linear = parts.slice(0, 3).map(part => part / 255).map(
+            part => part <= 0.03928 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+    };
+    const text = light(getComputedStyle(document.querySelector(selector)).fill);
+    const ground = light(getComputedStyle(document.querySelector(".drawing .box")).fill);
+    return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05);
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if program is None:
+        pytest.skip("no Chromium on this machine: apt-get install --no-install-recommends chromium")
+    with playwright.sync_playwright() as driver:
+        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+def listed(entry: Any) -> list[str]:
+    """The pages of the navigation."""
+    if isinstance(entry, str):
+        return [entry.removesuffix(".md") + ".html"]
+    inner = entry.values() if isinstance(entry, dict) else entry
+    return [page for one in inner for page in listed(one)]
+
+
+PAGES = listed(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("size", "scheme"), [(PHONE, "light"), (DESK, "dark")], ids=["phone", "desk"])
+def test_every_page_fits_and_wants_nothing_else(browser: Any, site: Path, size: dict[str, int], scheme: str) -> None:
+    context = browser.new_context(viewport=size, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    seen = {}
+    for name in PAGES:
+        page.goto((site / name).as_uri())
+        seen[name] = page.evaluate(LOOK)
+    context.close()
+    assert {name: look for name, look in seen.items() if look["wide"] > 0 or look["missing"]} == {}
+    assert min(look["height"] for look in seen.values()) > 400
+    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    assert said == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_drawing_can_be_read_in_either_scheme(browser: Any, site: Path, scheme: str) -> None:
+    context = browser.new_context(viewport=DESK, color_scheme=scheme)
+    page = context.new_page()
+    page.goto((site / "architecture.html").as_uri())
+    assert page.evaluate(CONTRAST, ".drawing .name") > 7.0
+    assert page.evaluate(CONTRAST, ".drawing .what") > 4.5
+    context.close()
+
+
+def test_search_works_without_a_server(browser: Any, site: Path) -> None:
+    page = browser.new_page(viewport=DESK)
+    page.goto((site / "index.html").as_uri())
+    page.locator("input.md-search__input").click()
+    page.keyboard.type("letterbox", delay=20)
+    first = page.locator(".md-search-result__link").first
+    first.wait_for(timeout=20_000)
+    assert "letterbox" in first.inner_text().lower()
+    page.close()
+
+
+def test_light_and_dark_can_be_chosen(browser: Any, site: Path) -> None:
+    page = browser.new_page(viewport=DESK, color_scheme="light")
+    page.goto((site / "index.html").as_uri())
+    ground = "getComputedStyle(document.body).backgroundColor"
+    before = page.evaluate(ground)
+    page.locator("label[for=__palette_1]").click()
+    assert page.evaluate(ground) != before
+    page.close()
