@@ -9,6 +9,7 @@ Nothing but the package index is asked. Exit status: 0 nothing is wrong, 1 somet
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
 import re
 import shutil
@@ -175,8 +176,7 @@ class Built:
 
     def check_colcon(self) -> Iterator[str]:
         """The package builds in a workspace."""
-        python = ROOT / ".venv" / "bin" / "python"
-        if subprocess.run([python, "-c", "import colcon_core"], capture_output=True).returncode != 0:
+        if importlib.util.find_spec("colcon_core") is None:
             print("release-check: colcon is not installed: `colcon build` was NOT tried")
             return
         source = self._folder / "workspace" / "src" / "perception_suite"
@@ -184,8 +184,8 @@ class Built:
             if (ROOT / name).is_file():
                 (source / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(ROOT / name, source / name)
-        environment = {"AMENT_PREFIX_PATH": os.environ.get("AMENT_PREFIX_PATH", str(ROOT / ".venv"))}
-        words = (python, "-m", "colcon", "build", "--packages-select", "perception_suite")
+        environment = {"AMENT_PREFIX_PATH": os.environ.get("AMENT_PREFIX_PATH", sys.prefix)}
+        words = (sys.executable, "-m", "colcon", "build", "--packages-select", "perception_suite")
         yield from self._run(*words, cwd=source.parents[1], **environment)
 
     def _run(self, *words: object, cwd: Path | None = None, **environment: str) -> Iterator[str]:
