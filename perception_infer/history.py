@@ -13,6 +13,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,9 +55,10 @@ ORDER BY node, name
 _BUSY_SECONDS = 5.0
 #: Whoever announces nonsense again and again must not fill the disk: of refusals, the newest are kept.
 KEPT_REFUSALS = 10_000
-#: Refusals that wait for a slow disk; of more, nothing is written.
+#: Refusals that wait for a slow disk, or a full one; of more, nothing is written.
 _MOST_WAITING = 1_000
 _MAX_WHY = 2_000
+_RETRY_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -171,11 +173,28 @@ class History:
             self._database.close()
 
     def _write(self) -> None:
-        while (event := self._events.get()) is not None:
+        """Write what comes; what cannot be written waits for room, and is tried again now and then."""
+        waiting: deque[Event] = deque()
+        told = closing = False
+        while not closing:
+            with contextlib.suppress(queue.Empty):
+                event = self._events.get(timeout=_RETRY_SECONDS if waiting else None)
+                closing = event is None
+                if event is not None and (event.kind != "refused" or len(waiting) < _MOST_WAITING):
+                    waiting.append(event)
             try:
-                self._insert(event)
+                while waiting:
+                    self._insert(waiting[0])
+                    waiting.popleft()
             except UserError as error:
-                self._tell(str(error))
+                # Once, until it works again.
+                if not told:
+                    self._tell(str(error))
+                told = True
+                continue
+            if told:
+                self._tell("the history can be written again; what happened meanwhile is in it")
+            told = False
 
     def _insert(self, event: Event) -> None:
         with self._transaction() as database:

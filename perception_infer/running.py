@@ -46,12 +46,12 @@ class EngineParams:
         3, "how long TensorRT looks for the fastest engine: its optimization level", minimum=0, maximum=5
     )
 
-    def engines(self, tell: Callable[[str], object]) -> Engines:
-        """Engines as these parameters say; ``tell`` is called with what happens."""
+    def engines(self, tell: Callable[[str], object], complain: Callable[[str], object] | None = None) -> Engines:
+        """Engines as these parameters say; ``tell`` is called with what happens, ``complain`` with what fails."""
         root = Path(self.engine_cache).expanduser() if self.engine_cache else default_root()
         options = Options(self.engine_workspace_mb, self.engine_optimization)
         limits = Limits(self.engine_minutes * 60, self.engine_memory_mb)
-        return Engines(root.absolute(), options, limits, self.engine_cache_mb, tell)
+        return Engines(root.absolute(), options, limits, self.engine_cache_mb, tell, complain)
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,6 @@ class RunningParams(EngineParams):
         0, "CPU threads of one inference; 0 is half of the cores, but two where there are two", minimum=0, maximum=256
     )
 
-    def wish(self, tell: Callable[[str], object]) -> Wish:
-        """How a bundle is to be run."""
-        return Wish(self.backend, self.precision, self.threads, self.engines(tell))
+    def wish(self, tell: Callable[[str], object], complain: Callable[[str], object] | None = None) -> Wish:
+        """How a bundle is to be run; see `engines`."""
+        return Wish(self.backend, self.precision, self.threads, self.engines(tell, complain))

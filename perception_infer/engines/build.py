@@ -87,6 +87,7 @@ def build(
 
     Raises:
         BuildFailed: the builder refuses the graph, crashes, or exceeds a limit.
+        OSError: a file cannot be written, by this process or by the child.
         Cancelled: ``cancelled`` said so.
     """
     began = time.monotonic()
@@ -107,6 +108,8 @@ def build(
     with _Child(request, paths["log"]) as child:
         ended = _watch(child, began + limits.seconds, memory, cancelled, progress)
     seconds = time.monotonic() - began
+    if "errno" in ended:
+        raise OSError(ended["errno"], os.strerror(ended["errno"]), str(paths["engine"]))
     if "error" in ended:
         raise BuildFailed(f"{backend} does not build the engine: {ended['error']}")
     if ended.get("limit"):

@@ -89,13 +89,22 @@ class EngineCache:
         return data
 
     def store(self, key: Key, model: str, engine: bytes, seconds: float) -> None:
-        """Keep an engine; called with the key's lock held."""
+        """Keep an engine; called with the key's lock held.
+
+        Raises:
+            UserError: it cannot be written; then nothing of it is left.
+        """
         created = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         entry = Entry(key, model, hashlib.sha256(engine).hexdigest(), len(engine), round(seconds, 3), created)
         # Never a new engine beside the old one's description.
         self._sidecar(key).unlink(missing_ok=True)
-        durable.write_bytes(self._engine(key), engine)
-        durable.write_bytes(self._sidecar(key), msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n")
+        try:
+            durable.write_bytes(self._engine(key), engine)
+            durable.write_bytes(self._sidecar(key), msgspec.json.format(msgspec.json.encode(entry), indent=2) + b"\n")
+        except UserError:
+            # Without its description nobody would find it, nor remove it.
+            self.remove(key)
+            raise
         self._make_room(key)
 
     def remove(self, key: Key) -> None:

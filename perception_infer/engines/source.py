@@ -14,7 +14,7 @@ from perception_common.errors import UserError
 from ..backends.onnx_file import refuse_external_data
 from ..backends.tensorrt import load_module
 from ..cancelling import never
-from .build import BuildFailed, Limits, Options, build
+from .build import BuildFailed, Built, Limits, Options, build
 from .cache import EngineCache
 from .key import Device, Key, this_device
 
@@ -53,6 +53,7 @@ class Engines:
         limits: when a build is given up.
         limit_mb: how much the cache may hold; 0 for no limit.
         tell: called with a line about everything that happens, such as the phases of a build.
+        complain: called with a line about a build that failed (None: ``tell`` is).
 
     Attributes:
         builds: how many engines this object has built.
@@ -63,6 +64,7 @@ class Engines:
     limits: Limits = field(default_factory=Limits)
     limit_mb: int = 0
     tell: Callable[[str], object] = _silent
+    complain: Callable[[str], object] | None = None
     builds: int = 0
     _failed: dict[str, str] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -96,7 +98,7 @@ class Engines:
     ) -> bytes:
         """The engine, built first where it is not there. Of several processes one builds, and the others wait.
 
-        A build that failed is not tried again by this object.
+        A build that failed is not tried again by this object, unless its files could not be written.
 
         Raises:
             ImportError: the backend is not installed.
@@ -123,22 +125,43 @@ class Engines:
             if engine is not None:
                 return engine
             self.tell(f"{title}: building the engine with {backend} {key.backend_version} for {key.device.title}")
-            with cache.workplace() as folder:
-                try:
-                    built = build(
-                        backend, graph, cache.timing(key), folder, self.options, self.limits, cancelled, self.tell
-                    )
-                except BuildFailed as error:
+            try:
+                built = self._build(cache, key, graph, bundle.title, cancelled)
+            except UserError as error:
+                if isinstance(error, BuildFailed):
                     with self._lock:
                         self._failed[key.digest] = str(error)
-                    self.tell(f"{title}: {error}")
-                    raise
-            with self._lock:
-                self.builds += 1
-            cache.store(key, bundle.title, built.engine, built.seconds)
-            cache.store_timing(key, built.timing)
+                self._complain(f"{title}: {error}")
+                raise
         self.tell(f"{title}: engine of {len(built.engine) / 1e6:.1f} MB built in {built.seconds:.1f} s")
         return built.engine
 
+    def _build(self, cache: EngineCache, key: Key, graph: bytes, model: str, cancelled: Callable[[], bool]) -> Built:
+        """Build and keep an engine; called with the key's lock held."""
+        try:
+            with cache.workplace() as folder:
+                built = build(
+                    key.backend, graph, cache.timing(key), folder, self.options, self.limits, cancelled, self.tell
+                )
+            with self._lock:
+                self.builds += 1
+            cache.store(key, model, built.engine, built.seconds)
+            cache.store_timing(key, built.timing)
+        except OSError as error:
+            raise UserError(
+                f"the engine cannot be built: {error.strerror or error}",
+                where=error.filename or self.root,
+                fix="make room, or choose another directory with engine_cache",
+            ) from error
+        return built
+
+    def _complain(self, line: str) -> None:
+        """Where another backend takes over, nobody else would say it."""
+        (self.complain or self.tell)(line)
+
     def _cache(self) -> EngineCache:
-        return EngineCache(self.root, self.limit_mb, self.tell)
+        try:
+            return EngineCache(self.root, self.limit_mb, self.tell)
+        except UserError as error:
+            self._complain(f"no engine can be used: {error}")
+            raise

@@ -44,6 +44,7 @@ def build(request: Request) -> None:
 
     Raises:
         BuildFailed: the parser or the builder refuses the graph.
+        OSError: a file cannot be read or written.
     """
     trt = load_module(request.backend)
     complaints = Complaints(trt)
@@ -86,6 +87,9 @@ def main() -> int:
         return 1
     except BuildFailed as error:
         say({"error": str(error)})
+        return 1
+    except OSError as error:
+        say({"errno": error.errno})
         return 1
     say({"done": True})
     return 0

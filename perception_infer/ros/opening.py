@@ -47,7 +47,7 @@ def open_server(
     def complain(line: str) -> None:
         tell(line, True)
 
-    logged: Any = partial(report.load_logged, now.wish(log), log)
+    logged: Any = partial(report.load_logged, now.wish(log, complain), log)
     load = PatientLoad(logged, lambda: params().hang_seconds, ending.is_set)
     repository = ModelRepository(root, now.trusted())
     fetch = now.fetcher(root, repository.trust, log)

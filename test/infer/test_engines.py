@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -22,10 +23,12 @@ import pytest
 from bundles import write_detector
 from onnx import TensorProto, helper
 
+from perception_common import durable
 from perception_common.errors import UserError
 from perception_infer.cancelling import Cancelled
 from perception_infer.cli import main
 from perception_infer.contract.manifest import Variant
+from perception_infer.engines import source
 from perception_infer.engines.build import BuildFailed, Limits, Options, build
 from perception_infer.engines.cache import EngineCache
 from perception_infer.engines.key import Device, Key, driver_version, l4t_version
@@ -335,6 +338,35 @@ def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
             assert cache.find(keys[0]) is not None, "used, and so not the oldest any more"
     assert [cache.find(key) is not None for key in keys] == [True, False, False, True]
     assert len(told) == 2
+
+
+def test_of_an_engine_that_cannot_be_described_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, write = EngineCache(tmp_path / "cache"), durable.write_bytes
+
+    def full(path: Path, data: bytes) -> None:
+        with durable.told(path):
+            if path.suffix == ".json":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            write(path, data)
+
+    monkeypatch.setattr(durable, "write_bytes", full)
+    with pytest.raises(UserError, match="No space left"):
+        cache.store(KEY, "rectangles v1", b"engine", 1.0)
+    assert not list(cache.root.iterdir())
+
+
+def test_files_that_cannot_be_written_are_told_and_tried_again(
+    engines: Engines, bundle: Bundle, told: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "engine")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "build", full)
+        with pytest.raises(UserError, match=r"No space left on device.*make room.*engine_cache"):
+            engines.get(RTX, bundle, fp32(bundle))
+    assert sum("No space left on device" in line for line in told) == 1
+    assert engines.get(RTX, bundle, fp32(bundle))
 
 
 def test_what_killed_builds_left_is_removed(tmp_path: Path) -> None:

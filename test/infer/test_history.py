@@ -207,6 +207,28 @@ def test_refusals_that_come_faster_than_the_disk_are_left_out(
     assert versions[-1] == 100 and 5 <= len(versions) - 1 <= 6
 
 
+def test_what_could_not_be_written_is_written_later(
+    tmp_path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BUSY_SECONDS", 0.02)
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0.02)
+    told: list[str] = []
+    kept = History(file, tmp_path, told.append)
+    busy = sqlite3.connect(file, isolation_level=None)
+    busy.execute("BEGIN EXCLUSIVE")
+    for number in range(1, 4):
+        kept.add(served(number, number))
+        until(lambda: bool(told))
+    time.sleep(0.2)
+    assert len(told) == 1 and "'state' is writable and has room" in told[0]
+    busy.execute("COMMIT")
+    busy.close()
+    until(lambda: len(told) == 2)
+    assert "can be written again" in told[1]
+    assert [event.version for event in kept.events()] == [1, 2, 3]
+    kept.close(20)
+
+
 def test_two_processes_write_at_once(tmp_path: Path, file: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from perception_infer.history import History, Event\n"

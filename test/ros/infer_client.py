@@ -123,9 +123,9 @@ class Client:
                         return received.message
         raise AssertionError(f"no answer from {self.namespace}; last diagnostics: {self._diagnostics[-1:]}")
 
-    def announce(self, directory: Path) -> None:
-        """Announce a bundle as a trainer does."""
-        uri = (directory / "manifest.json").as_uri()
+    def announce(self, directory: Path, uri: str = "") -> None:
+        """Announce a bundle as a trainer does, where it lies or where else it can be had."""
+        uri = uri or (directory / "manifest.json").as_uri()
         self.checkpoint.publish(
             VisionInfo(method=directory.parent.name, database_location=uri, database_version=int(directory.name))
         )
