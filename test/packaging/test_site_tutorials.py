@@ -17,11 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import msgspec
 import pytest
 import yaml
 from recorded import Film, write_bag
 from tutorial_pages import ROOT, Block, Terminals, blocks
 
+from perception_infer.contract.manifest import MANIFEST_NAME, decode, encode
 from perception_train.data.appearance import HOME
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
@@ -139,8 +141,11 @@ def prepare_isaac_dataset(folder: Path) -> None:
 
 def prepare_score_a_bag(folder: Path) -> None:
     write_bag(folder / "monday", film(folder / "datasets" / "val"))
-    # A second version to compare with.
-    Terminals(folder, ()).run("perception-train export --run-directory runs/train")
+    # A second version to compare with: the first under another number.
+    first, second = (folder / "models" / "detector" / version for version in ("1", "2"))
+    shutil.copytree(first, second)
+    manifest = decode((first / MANIFEST_NAME).read_bytes())
+    (second / MANIFEST_NAME).write_bytes(encode(msgspec.structs.replace(manifest, version=2)))
 
 
 def prepare_twenty_photographs(folder: Path) -> None:
@@ -168,7 +173,7 @@ LEFT: dict[str, tuple[str, ...]] = {
     "isaac-dataset": ("runs/look_isaac/index.html", "datasets/isaac_two/val/annotations.json"),
     "score-a-bag": ("runs/monday/report.html", "runs/compared/comparison.json", "data/harvest/harvest.html"),
     "twenty-photographs": ("reports/before/report.html", "runs/gap/gap.html"),
-    "jetson": ("models/detector/2/model.fp16.onnx", "models/detector/2/manifest.sig", "robot.token"),
+    "jetson": ("models/detector/2/model.fp16.onnx", "models/detector/2/manifest.sig", "robots.token"),
     "several-gpus": ("datasets/shared/annotations.json",),
 }
 #: And what `make tutorials` leaves beside it.
