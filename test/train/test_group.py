@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
-import signal
-import subprocess
-import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import psutil
+import jobs
 import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-import yaml
 from shapes import small_run
 
 from perception_train.data.coco import CocoDataset
@@ -99,19 +94,12 @@ def test_torchrun_learns_as_one_process_does_and_survives_a_killed_rank(shapes: 
         )  # fmt: skip
 
     Trainer(TrainParams(**told(tmp_path / "one")), lambda event: None).fit()
-    config = tmp_path / "two.yaml"
-    config.write_text(yaml.safe_dump({name: _plain(value) for name, value in told(tmp_path / "two").items()}))
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
-    command += ["-m", "perception_train", "run", f"--config={config}", "--device=cpu"]
-    command += [f"--json={tmp_path / 'result.json'}"]
     run = tmp_path / "two" / "run"
-    job = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    job = jobs.started(told(tmp_path / "two"), tmp_path / "two.yaml", 1, f"--json={tmp_path / 'result.json'}")
     try:
-        _kill_a_follower(job, run)
-        said, _ = job.communicate(timeout=170)
+        jobs.kill_a_follower(job, run, _STEPS)
     finally:
-        for process in (*psutil.Process(job.pid).children(), job) if job.poll() is None else ():
-            process.kill()
+        said = jobs.ended(job)
     assert job.returncode == 0, said
     # Said once: by the first process, not by both.
     assert said.count("training resumed at step") == 1, said
@@ -122,20 +110,3 @@ def test_torchrun_learns_as_one_process_does_and_survives_a_killed_rank(shapes: 
     assert state["versions"] == [1]
     # Each process has batch-norm statistics of its own half, hence the tolerance.
     assert mean_losses(run) == pytest.approx(mean_losses(tmp_path / "one" / "run"), rel=0.08)
-
-
-def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _kill_a_follower(job: subprocess.Popen[str], run: Path) -> None:
-    """Kill the process of rank 1 once there is a checkpoint after the first step."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and job.poll() is None:
-        state = checkpoint.load(run) if (run / checkpoint.LAST).exists() else None
-        if state is not None and 0 < state["step"] < _STEPS:
-            ranks = {child.pid: child.environ().get("RANK") for child in psutil.Process(job.pid).children()}
-            os.kill(next(pid for pid, rank in ranks.items() if rank == "1"), signal.SIGKILL)
-            return
-        time.sleep(0.05)
-    raise AssertionError("the job made no checkpoint between its first and its last step")
