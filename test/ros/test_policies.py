@@ -137,20 +137,11 @@ class Watcher:
                 self.values[status.name] = values
 
 
-@pytest.fixture(scope="module")
-def watcher(module_processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
+@pytest.fixture
+def watcher(processes: Any, tmp_path: Path) -> Iterator[Watcher]:
     world = World()
-    yield Watcher(world, module_processes, tmp_path_factory.mktemp("watcher"))
+    yield Watcher(world, processes, tmp_path)
     world.close()
-
-
-@pytest.fixture(scope="module")
-def running(watcher: Watcher) -> dict[str, list[Started]]:
-    """Every node in all its ways, each in a namespace of its own."""
-    return {
-        node: [watcher.start(node, f"/{node}_{place}", way) for place, way in enumerate(ways)]
-        for node, ways in WAYS.items()
-    }
 
 
 def policy(node: str) -> dict[str, Names]:
@@ -168,19 +159,12 @@ def allowed(node: str) -> Surface:
 
 
 @pytest.mark.parametrize("node", WAYS)
-def test_a_policy_allows_what_the_node_does_and_nothing_else(
-    watcher: Watcher, running: dict[str, list[Started]], node: str
-) -> None:
-    assert watcher.differences(allowed(node), *running[node]) == []
-
-
-@pytest.mark.parametrize("node", WAYS)
-def test_a_node_is_in_the_enclave_that_it_is_given(
-    watcher: Watcher, running: dict[str, list[Started]], node: str
-) -> None:
-    watcher.wait(*running[node], reports=1)
-    assert [[watcher.enclave(one)] for one in running[node]] == [list(policy(node))] * 2
-    assert {watcher.values[one.title]["security"] for one in running[node]} == {"off"}
+def test_a_policy_allows_what_the_node_does_and_nothing_else(watcher: Watcher, node: str) -> None:
+    # Each way in a namespace of its own.
+    running = [watcher.start(node, f"/{node}_{place}", way) for place, way in enumerate(WAYS[node])]
+    assert watcher.differences(allowed(node), *running) == []
+    assert [[watcher.enclave(one)] for one in running] == [list(policy(node))] * 2
+    assert {watcher.values[one.title]["security"] for one in running} == {"off"}
 
 
 def test_what_a_policy_does_not_name_is_found(watcher: Watcher) -> None:

@@ -92,26 +92,26 @@ def test_the_permissions_are_what_the_policy_says(keystore: Path, policy: Path) 
     assert found == wanted
 
 
+@pytest.fixture
+def start(processes: Any, secured: dict[str, str]) -> Callable[..., Any]:
+    """Start a node in an enclave, its own by default."""
+
+    def begin(module: str, node: str, *parameters: str, enclave: str = "", remap: str = "") -> Any:
+        words = [word for parameter in parameters for word in ("-p", parameter)] + (["-r", remap] if remap else [])
+        return processes.python(module, "--ros-args", "-e", enclave or f"/perception/{node}", *words, env=secured)
+
+    return begin
+
+
 class Robot:
     """infer_node and evaluate_node, whose results tell of the others' reports."""
 
-    def __init__(self, processes: Any, secured: dict[str, str], folder: Path) -> None:
-        self._processes, self._secured, self._folder = processes, secured, folder
+    def __init__(self, processes: Any, start: Callable[..., Any], folder: Path) -> None:
+        self._processes = processes
         self.models, self._results = folder / "models", folder / "live.json"
         write_detector(self.models)
-        self.infer = self.start(
-            INFER, "infer_node", f"model_root:={self.models}", "model:=rectangles", "require_signature:=false"
-        )
-        self.start(
-            "perception_infer.ros.evaluate_node", "evaluate_node", f"output:={self._results}", "write_period:=0.5"
-        )
-
-    def start(self, module: str, node: str, *parameters: str, enclave: str = "", remap: str = "") -> Any:
-        words = [word for parameter in parameters for word in ("-p", parameter)]
-        words += ["-r", remap] if remap else []
-        return self._processes.python(
-            module, "--ros-args", "-e", enclave or f"/perception/{node}", *words, env=self._secured
-        )
+        self.infer = start(INFER, "infer_node", *serving(self.models))
+        start("perception_infer.ros.evaluate_node", "evaluate_node", f"output:={self._results}", "write_period:=0.5")
 
     def announce(self, directory: Path, enclave: str, env: dict[str, str]) -> Any:
         told = ["-c", ANNOUNCER, (directory / "manifest.json").as_uri(), directory.name]
@@ -130,14 +130,18 @@ class Robot:
             time.sleep(0.2)
 
 
+def serving(models: Path) -> tuple[str, ...]:
+    return f"model_root:={models}", "model:=rectangles", "require_signature:=false"
+
+
 @pytest.fixture
-def robot(processes: Any, secured: dict[str, str], tmp_path: Path) -> Robot:
-    return Robot(processes, secured, tmp_path)
+def robot(processes: Any, start: Callable[..., Any], tmp_path: Path) -> Robot:
+    return Robot(processes, start, tmp_path)
 
 
-def test_all_four_nodes_work_together(robot: Robot) -> None:
-    robot.start("perception_sim.camera_node", "sim_camera_node", "width:=64", "height:=48")
-    robot.start("perception_train.ros.train_node", "train_node", "autostart:=false")
+def test_all_four_nodes_work_together(robot: Robot, start: Callable[..., Any]) -> None:
+    start("perception_sim.camera_node", "sim_camera_node", "width:=64", "height:=48")
+    start("perception_train.ros.train_node", "train_node", "autostart:=false")
     robot.until(lambda: int(robot.values("evaluate_node").get("frames_scored", 0)) > 10)
     robot.until(lambda: robot.values("train_node").get("state") == "unconfigured")
     nodes = ("infer_node", "evaluate_node", "sim_camera_node", "train_node")
@@ -166,11 +170,11 @@ def test_only_who_may_announce_models_is_heard(robot: Robot, processes: Any, sec
     [("/perception/evaluate_node", ""), ("", "detections:=other"), ("", "checkpoint:=other"), ("", "__ns:=/other")],
 )
 def test_what_the_policy_does_not_name_is_refused_in_one_line(
-    robot: Robot, processes: Any, enclave: str, remap: str
+    start: Callable[..., Any], processes: Any, tmp_path: Path, enclave: str, remap: str
 ) -> None:
-    parameters = (f"model_root:={robot.models}", "model:=rectangles", "require_signature:=false")
-    process = robot.start(INFER, "infer_node", *parameters, enclave=enclave, remap=remap)
-    assert process.wait(60) == 2
+    write_detector(tmp_path)
+    process = start(INFER, "infer_node", *serving(tmp_path), enclave=enclave, remap=remap)
+    assert process.wait(PATIENCE) == 2
     (line,) = [line for line in processes.log(process).splitlines() if line.startswith("infer_node: ")]
     assert "ROS refuses to run secured: " in line and f"[enclave {enclave or '/perception/infer_node'}]" in line
     assert "Traceback" not in processes.log(process)
