@@ -39,7 +39,7 @@ class Child:
     def __init__(
         self, name: str, command: Sequence[str], environment: Mapping[str, str], log: Path, output: int | None = None
     ) -> None:
-        self.name, self._log = name, log
+        self.name, self.log = name, log
         with log.open("wb") as errors:
             try:
                 self.process = subprocess.Popen(
@@ -69,10 +69,13 @@ class Child:
                 with contextlib.suppress(BrokenPipeError):
                     pipe.close()
 
+    def last_words(self) -> str:
+        """The end of its log, as one line."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
+        return " / ".join(lines) or "without a word"
+
     def _died(self) -> UserError:
-        status = self.process.wait()
-        lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL_LINES:]
-        return UserError(f"{self.name} ended with status {status}: {' / '.join(lines) or 'without a word'}")
+        return UserError(f"{self.name} ended with status {self.process.wait()}: {self.last_words()}")
 
 
 class Partner(Child):
@@ -98,20 +101,30 @@ class Partner(Child):
         Raises:
             UserError: it ended, or says nothing for so long.
         """
+        if not self.said(seconds):
+            raise UserError(f"{self.name} did not answer within {seconds:.0f} s", where=self.log)
+        line, _, self._left = self._left.partition(b"\n")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def said(self, seconds: float) -> bool:
+        """Whether there is a line to hear within so long.
+
+        Raises:
+            UserError: it ended.
+        """
         assert self.process.stdout is not None
         limit = time.monotonic() + seconds
         with selectors.DefaultSelector() as selector:
             selector.register(self.process.stdout, selectors.EVENT_READ)
             while b"\n" not in self._left:
                 if not selector.select(max(0.0, limit - time.monotonic())):
-                    raise UserError(f"{self.name} did not answer within {seconds:.0f} s", where=self._log)
+                    return False
                 block = os.read(self.process.stdout.fileno(), 1 << 16)
                 if not block:
                     raise self._died()
                 self._left += block
-        line, _, self._left = self._left.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
-        return answer
+        return True
 
     def ask(self, value: Mapping[str, Any], seconds: float) -> dict[str, Any]:
         """`tell`, and `hear`."""

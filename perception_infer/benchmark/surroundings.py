@@ -19,7 +19,7 @@ from perception_common.errors import UserError
 
 from ..models import Bundle
 from ..running import RunningParams
-from .partner import Partner
+from .partner import Child, Partner
 
 if TYPE_CHECKING:
     from ..ros.bench_world import Stream
@@ -29,6 +29,8 @@ MIB = 1 << 20
 _WORLD, _NODE = "perception_infer.ros.bench_world", "perception_infer.ros.infer_node"
 #: Who has nobody to send to yet is given so long to be found.
 _FOUND_SECONDS = 1.5
+#: How often it is seen whether a node still lives.
+_LOOK_SECONDS = 0.5
 
 
 class Camera:
@@ -55,17 +57,26 @@ class Camera:
             time.sleep(_FOUND_SECONDS)
             yield
 
-    def stream(self, wish: Stream) -> dict[str, Any]:
-        """Publish, and hear what came back."""
-        return self.world.ask(asdict(wish), wish.seconds + START_SECONDS)
+    def stream(self, wish: Stream, node: Child | None = None) -> dict[str, Any]:
+        """Publish, and hear what came back.
+
+        Raises:
+            UserError: the camera's process ended, or the node's meanwhile.
+        """
+        self.begin(wish)
+        return self.end(wish, node)
 
     def begin(self, wish: Stream) -> None:
         """Publish, without waiting; `end` waits."""
         self.world.tell(asdict(wish))
 
-    def end(self, wish: Stream) -> dict[str, Any]:
-        """What came back of what was begun."""
-        return self.world.hear(wish.seconds + START_SECONDS)
+    def end(self, wish: Stream, node: Child | None = None) -> dict[str, Any]:
+        """What came back of what was begun; errors as in `stream`."""
+        limit = time.monotonic() + wish.seconds + START_SECONDS
+        while not self.world.said(_LOOK_SECONDS) and time.monotonic() < limit:
+            if node is not None:
+                node.check()
+        return self.world.hear(0.0)
 
 
 def ros_arguments(below: str = "") -> list[str]:

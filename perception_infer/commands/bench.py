@@ -130,14 +130,12 @@ def _measure(
             camera.end(wish)
     say(f"{width}x{height}: the node")
     with real_node(params, bundle, folder) as (node, started):
-        first = camera.stream(Stream(picture, _FIRST_HZ, START_SECONDS, until_first=True))
-        node.check()
+        first = camera.stream(Stream(picture, _FIRST_HZ, START_SECONDS, until_first=True), node)
         if not first["received"]:
             raise UserError(f"the node answered nothing within {START_SECONDS:.0f} s", where=folder / "node.log")
         row["first_s"] = first["first_unix_s"] - started
         for name, rate in (("node", "camera_hz"), ("saturated", "saturating_hz")):
-            streamed = camera.stream(Stream(picture, row[rate], seconds))
-            node.check()
+            streamed = camera.stream(Stream(picture, row[rate], seconds), node)
             counts = {key: streamed[key] for key in ("sent", "received", "rate_hz")}
             row[name] = {**percentiles(streamed["ms"]), **counts}
         row["memory_mb"] = resident_bytes(node.process.pid) / MIB

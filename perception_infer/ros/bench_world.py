@@ -85,7 +85,7 @@ class World:
         # On the machine's clock, so that a late image does not delay the ones after it.
         began = due = time.perf_counter()
         sent = 0
-        while time.perf_counter() - began < wish.seconds and not (wish.until_first and self._arrived):
+        while time.perf_counter() - began < wish.seconds and not (wish.until_first and self._since(begin)):
             now = time.time_ns()
             image.header.stamp.sec, image.header.stamp.nanosec = divmod(now, 10**9)
             self._publisher.publish(image)
@@ -95,7 +95,7 @@ class World:
         if not wish.until_first:
             time.sleep(_AFTER_SECONDS)
         # Without late answers to images of the stream before.
-        arrived = [(stamp, moment) for stamp, moment in self._arrived[:] if stamp >= begin]
+        arrived = self._since(begin)
         settled = [moment for _, moment in arrived if moment > arrived[0][1] + _SETTLE_SECONDS * 1e9]
         span = (settled[-1] - settled[0]) / 1e9 if len(settled) > 1 else 0.0
         return Streamed(
@@ -105,6 +105,9 @@ class World:
             ms=[(moment - stamp) / 1e6 for stamp, moment in arrived],
             first_unix_s=arrived[0][1] / 1e9 if arrived else 0.0,
         )
+
+    def _since(self, begin: int) -> list[tuple[int, int]]:
+        return [(stamp, moment) for stamp, moment in self._arrived[:] if stamp >= begin]
 
     def _on_result(self, message: Any) -> None:
         stamp = message.header.stamp
