@@ -8,7 +8,7 @@ JOBS ?= 2
 VENV := .venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-finetune bench-sim2real config audit licences docs tutorials docker-check release-check pins clean
+.PHONY: help setup demo test faults fuzz soak lint bench bench-train bench-infer bench-finetune bench-sim2real config audit licences docs tutorials docker-check release-check pins clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F '|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ bench-sim2real: setup ## train on synthetic pictures alone, score on photographs
 
 bench-train: setup ## our trainer beside Ultralytics' on the same data; ARGS='--dataset … --validation … --yolo OTHER/bin/yolo'
 	@$(VENV) -m bench.peers $(ARGS)
+
+bench-infer: setup ## our node beside yolo_ros on the same camera; ARGS='--bundle … --python OTHER/bin/python'
+	@$(VENV) -m bench.yolo_ros $(ARGS)
 
 bench-finetune: setup ## fine-tune on 9 photographs against training on these alone (45 minutes on 2 cores)
 	@$(VENV) -m bench.finetune $(ARGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
@@ -17,7 +18,7 @@ from perception_infer.evaluation.summary import percentiles
 SATURATED, FLOODED = 0.9, 0.7
 #: A saturating camera sends so many times as many images as are answered.
 PACE = 1.2
-_FASTER, _TRIES, _TRY_SECONDS = 1.5, 12, 3.0
+_FASTER, _TRIES, _TRY_SECONDS = 2.0, 12, 3.0
 _FIRST_HZ, _FIRST_SECONDS, _WARM_UP_SECONDS = 10.0, 180.0, 2.0
 
 #: Ratios of ours to theirs, what they are made of, and their limits: at least, or at most.
@@ -39,17 +40,19 @@ def saturating_rate(answered: Callable[[float], float], first: float) -> float:
     Raises:
         UserError: nothing is answered, or no rate is enough.
     """
-    rate = first
+    rate, low, high = first, 0.0, math.inf
     for _ in range(_TRIES):
         got = answered(rate)
         if got <= 0.0:
             raise UserError(f"no result came at {rate:.1f} Hz", fix="measure for longer, or on a machine that is idle")
         if got > SATURATED * rate:
-            rate *= _FASTER
+            low = rate
         elif got < FLOODED * rate:
-            rate = PACE * got
+            high = rate
         else:
             return rate
+        wish = _FASTER * rate if math.isinf(high) else PACE * got
+        rate = wish if low < wish < high else math.sqrt(low * high)
     raise UserError(
         f"the node could not be saturated; the last try was at {rate:.0f} Hz", fix="leave less else running"
     )
