@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -32,6 +33,7 @@ from .worker import FrameWorker
 
 _THROTTLE_SECONDS = 5.0
 _WATCH_SECONDS = 0.25
+_SWITCH_SECONDS = 0.001
 #: From the signal on which the node is to end; what does not end by then is left.
 _END_SECONDS = 1.8
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -246,6 +248,8 @@ class InferNode(LifecycleNode):
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until it is told to stop."""
     keep_few_heaps()
+    # A frame needs Python's lock some ten times on its way, and a thread that loads a model gives it up so often only.
+    sys.setswitchinterval(_SWITCH_SECONDS)
     return run(InferNode, "infer_node", InferParams, args, within=_END_SECONDS, interface=ends.INFER)
 
 

@@ -1,5 +1,9 @@
 """The newest frame of each camera, and the threads that answer it. Pure logic: nothing here imports rclpy.
 
+Nothing queues, but for the third of a second in which a successor of the model is loaded on the same cores: then a few
+frames of each camera wait for their turn, so that none is lost to a slowness that passes. A model that cannot keep up
+with its camera anyway is back at the newest frame soon.
+
 One thread runs the model. While it does, a second prepares the frame that comes next (conversion and letterbox) and a
 third publishes what came of the one before; all three are mostly outside of Python's lock. A frame is prepared as late
 as the time that the model usually takes allows, for it is the newest one that is wanted. With time to spare between
@@ -17,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 from ..cancelling import Abandoned
@@ -24,6 +29,8 @@ from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
 
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
 _MARGIN_SECONDS, _MARGIN_TIMES = 0.001, 2.0
+#: While a model is replaced, so many frames of a camera may wait at once, and so many in all behind another.
+_SWAP_DEPTH, _SWAP_PATIENCE = 4, 20
 
 
 class Stages(Protocol):
@@ -56,6 +63,9 @@ class _Item:
 class FrameWorker:
     """Answers the newest frames; a frame that comes while an older one of its camera waits replaces it.
 
+    While a model is replaced, and until what waits then is answered, it waits behind the older ones instead, as long as
+    these are few.
+
     Args:
         stages: what is done with frames.
         replacing: whether a serving model is being replaced, asked as each frame arrives.
@@ -77,7 +87,9 @@ class FrameWorker:
         self._lock = lock
         # One lock, and for each thread a condition that wakes no other.
         self._to_run, self._to_prepare, self._to_finish, self._changed = (threading.Condition(lock) for _ in range(4))
-        self._waiting: dict[int, Frame] = {}
+        #: Oldest first; a camera of which none waits is not in it.
+        self._waiting: dict[int, deque[Frame]] = {}
+        self._in_swap, self._patience = False, [0] * sources
         self._turns = deque(range(sources))
         self._ahead: list[_Item] = []
         self._done: deque[tuple[Frame, Any]] = deque()
@@ -95,16 +107,24 @@ class FrameWorker:
 
     def put(self, message: Any, sender: bytes | None = None, number: int | None = None, source: int = 0) -> None:
         """Offer a message; dropped at once while paused (and then not counted as received)."""
-        in_swap = self._replacing()
+        replacing = self._replacing()
         with self._lock:
+            if replacing and not self._in_swap:
+                self._patience = [_SWAP_PATIENCE] * len(self._patience)
+            self._in_swap = replacing
             self._gaps.observe((source, sender), number)
             if not self._running:
                 return
             self._count(received=1)
-            replaced = self._waiting.pop(source, None)
-            if replaced is not None:
-                self._drop(replaced)
-            self._waiting[source] = Frame(message, time.perf_counter(), in_swap, source)
+            queue = self._waiting.setdefault(source, deque())
+            # What the swap has made wait delays what comes after it, too.
+            in_swap = replacing or any(frame.in_swap for frame in queue)
+            most = _SWAP_DEPTH if in_swap and self._patience[source] else 1
+            while len(queue) >= most:
+                self._drop(queue.popleft())
+            if queue:
+                self._patience[source] -= 1
+            queue.append(Frame(message, time.perf_counter(), in_swap, source))
             (self._to_run if self._running_since is None else self._to_prepare).notify()
 
     def resume(self) -> None:
@@ -119,7 +139,7 @@ class FrameWorker:
         """Drop waiting frames and wait until those in work are done; False when that takes too long."""
         with self._lock:
             self._running = False
-            for frame in (*self._waiting.values(), *(item.frame for item in self._ahead)):
+            for frame in (*chain(*self._waiting.values()), *(item.frame for item in self._ahead)):
                 self._drop(frame)
             self._waiting.clear()
             self._ahead.clear()
@@ -295,7 +315,14 @@ class FrameWorker:
         for source in chosen:
             self._turns.remove(source)
             self._turns.append(source)
-        return [self._waiting.pop(source) for source in chosen]
+        return [self._take(source) for source in chosen]
+
+    def _take(self, source: int) -> Frame:
+        queue = self._waiting[source]
+        frame = queue.popleft()
+        if not queue:
+            del self._waiting[source]
+        return frame
 
     def _idle(self) -> bool:
         return not (self._busy or self._preparing or self._finishing or self._done or self._ahead)

@@ -61,6 +61,12 @@ class Harness:
         self.worker.put(message, source=source)
         assert self.entered.acquire(timeout=WAIT)
 
+    def put(self, *messages: object) -> None:
+        """So fast that none is prepared meanwhile."""
+        with self.worker._lock:
+            for message in messages:
+                self.worker.put(message)
+
     def settled(self, condition: Callable[[], bool]) -> None:
         limit = time.monotonic() + WAIT
         while not condition():
@@ -79,8 +85,7 @@ def harness() -> Iterator[Harness]:
 
 def test_only_the_newest_waits(harness: Harness) -> None:
     harness.begin(1)
-    for message in (2, 3, 4):
-        harness.worker.put(message)
+    harness.put(2, 3, 4)
     harness.go_on.release(2)
     harness.settled(lambda: harness.worker.counts().processed == 2)
     counts = harness.worker.counts()
@@ -112,19 +117,62 @@ def test_every_outcome_is_counted_once_and_the_worker_goes_on(
     assert [str(error) for error in harness.errors] == (["x"] if isinstance(outcome, Exception) else [])
 
 
-def test_frames_that_a_swap_costs_are_counted_apart(harness: Harness) -> None:
+def test_frames_wait_for_a_swap_and_for_what_it_made_wait(harness: Harness) -> None:
     harness.begin(1)
-    harness.worker.put(2)
+    with harness.worker._lock:
+        harness.put(2, 3)
+        harness.replacing = True
+        harness.put(4, 5)
+        harness.replacing = False
+        harness.put(6)
+    # 2 came before the swap and was replaced. What came from then on waits, in its order.
+    assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (1, 0)
+    harness.go_on.release(5)
+    harness.settled(lambda: harness.worker.counts().processed == 5)
+    assert harness.taken == harness.published == [1, 3, 4, 5, 6]
+
+
+def test_frames_that_a_swap_costs_are_counted_apart(harness: Harness) -> None:
+    harness.begin(0)
     harness.replacing = True
-    harness.worker.put(3)
-    harness.worker.put(4)
-    harness.replacing = False
-    harness.worker.put(5)
-    # 2 came before the swap and was replaced; 3 and 4 came during it and were replaced.
-    assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (3, 2)
+    harness.put(*range(1, 7))
+    # Four wait at most.
+    assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (2, 2)
+    harness.go_on.release(5)
+    harness.settled(lambda: harness.worker.counts().processed == 5)
+    assert harness.taken == [0, 3, 4, 5, 6]
+
+
+def test_a_model_that_cannot_keep_up_is_back_at_the_newest_frame_soon(harness: Harness) -> None:
+    harness.begin(0)
+    harness.replacing = True
+    harness.put(*range(1, 41))
     harness.go_on.release(2)
     harness.settled(lambda: harness.worker.counts().processed == 2)
-    assert harness.worker.counts().lost_in_swaps == 2
+    assert harness.taken == [0, 40]
+    assert harness.worker.counts().lost_in_swaps == 39
+    # Another swap is another reason to wait.
+    harness.replacing = False
+    harness.begin(41)
+    harness.replacing = True
+    harness.put(42, 43)
+    harness.go_on.release(3)
+    harness.settled(lambda: harness.worker.counts().processed == 5)
+    assert harness.taken[-3:] == [41, 42, 43]
+
+
+def test_each_camera_waits_for_itself_in_a_swap() -> None:
+    harness = Harness(sources=2)
+    harness.worker.resume()
+    harness.begin("a0")
+    harness.replacing = True
+    for message in ("b1", "b2"):
+        harness.worker.put(message, source=1)
+    harness.worker.put("a1")
+    harness.go_on.release(4)
+    harness.settled(lambda: harness.worker.counts().processed == 4)
+    assert harness.taken == ["a0", "b1", "a1", "b2"]
+    assert harness.worker.stop()
 
 
 def test_a_frame_during_a_swap_that_is_answered_is_not_lost(harness: Harness) -> None:
