@@ -1,8 +1,9 @@
 """``make bench-infer``: our node beside yolo_ros, in turns: latency, frames a second, memory, and the ratios.
 
-yolo_ros (github.com/mgonzs13/yolo_ros) runs Ultralytics' models in an rclpy node. Both have copyleft licences: the
-node is started as a program of an environment that the user names, and nothing of ours installs or imports it; only the
-listener takes its messages, from the workspace that is sourced. One process with camera and listener serves both nodes,
+yolo_ros (github.com/mgonzs13/yolo_ros) up to its version 4 runs Ultralytics' models in an rclpy node; later ones are
+C++ and need models that are exported for it. Version 4 and Ultralytics have copyleft licences: the node is started as
+a program of an environment that the user names, and nothing of ours installs or imports it; only the listener takes
+its messages, from the workspace that is sourced. One process with camera and listener serves both nodes,
 of which one runs at a time. Each is as it comes, with the same size of the network.
 """
 
