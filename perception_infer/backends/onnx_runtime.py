@@ -18,6 +18,10 @@ from .onnx_file import refuse_external_data
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(int32)": "int32", "tensor(float)": "float32"}
 _PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _FATAL = 4
+#: By default its threads wait in a busy loop for what is to come, for tens of milliseconds after each run and while a
+#: graph is made ready: twice the work for each frame of a camera of 20 Hz, on cores that camera, transport and a model
+#: which serves have use for. Within a run they still do, for it is over sooner then.
+_SPINNING = {"session.force_spinning_stop": "1", "session.intra_op.spin_duration_us": "1000"}
 
 
 class OnnxRuntimeBackend:
@@ -66,6 +70,8 @@ def _session(data: bytes, threads: int, where: object, optimize: bool) -> Any:
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.intra_op_num_threads = threads or default_threads()
     options.inter_op_num_threads = 1
+    for key, value in _SPINNING.items():
+        options.add_session_config_entry(key, value)
     # Its own log would tell every failure a second time, in several lines; what it raises is told below.
     options.log_severity_level = _FATAL
     available = onnxruntime.get_available_providers()
