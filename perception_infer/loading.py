@@ -29,7 +29,7 @@ class Proven(NamedTuple):
 
 
 def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
-    """Load a bundle, warm it up and prove parity.
+    """Load a bundle and prove parity, which also warms it up.
 
     Args:
         bundle: an opened, thus verified, bundle.
@@ -46,7 +46,6 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
     predictor = Predictor(bundle, made.backend)
     try:
         _give_up_if(wish.cancelled)
-        predictor.warm_up()
         parity = prove_parity(bundle, predictor.backend, wish.cancelled)
     except BaseException:
         predictor.close()

@@ -30,7 +30,7 @@ from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
 _MARGIN_SECONDS, _MARGIN_TIMES = 0.001, 2.0
 #: While a model is replaced, so many frames of a camera may wait at once, and so many in all behind another.
-_SWAP_DEPTH, _SWAP_PATIENCE = 4, 20
+_SWAP_DEPTH, _SWAP_PATIENCE = 6, 24
 
 
 class Stages(Protocol):

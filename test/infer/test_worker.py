@@ -135,12 +135,12 @@ def test_frames_wait_for_a_swap_and_for_what_it_made_wait(harness: Harness) -> N
 def test_frames_that_a_swap_costs_are_counted_apart(harness: Harness) -> None:
     harness.begin(0)
     harness.replacing = True
-    harness.put(*range(1, 7))
-    # Four wait at most.
+    harness.put(*range(1, 9))
+    # Six wait at most.
     assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (2, 2)
-    harness.go_on.release(5)
-    harness.settled(lambda: harness.worker.counts().processed == 5)
-    assert harness.taken == [0, 3, 4, 5, 6]
+    harness.go_on.release(7)
+    harness.settled(lambda: harness.worker.counts().processed == 7)
+    assert harness.taken == [0, *range(3, 9)]
 
 
 def test_a_model_that_cannot_keep_up_is_back_at_the_newest_frame_soon(harness: Harness) -> None:

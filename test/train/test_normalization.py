@@ -90,7 +90,7 @@ def test_train_resume_export_evaluate_adapt(
 ) -> None:
     name = f"yolo_{variant}"
     monkeypatch.setitem(models.BUILDERS, name, lambda classes: Yolo(classes, SIZES[variant]))
-    chosen = TrainParams(**small_run(shapes, tmp_path, architecture=name, validations=1, precision="bf16"))
+    chosen = TrainParams(**small_run(shapes, tmp_path, architecture=name, validations=1))
     first = Trainer(chosen, lambda event: None).fit()
     state = checkpoint.load(tmp_path / "run")
     assert state is not None
