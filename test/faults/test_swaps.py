@@ -28,6 +28,7 @@ from perception_infer.benchmark.partner import Partner
 from perception_infer.contract.detections import Detections
 from perception_infer.contract.manifest import MANIFEST_NAME
 from perception_infer.evaluation.agreement import agreement
+from perception_infer.history import FILE_NAME, Event, History
 from perception_infer.models import ModelRepository, open_bundle
 from perception_infer.predictor import Predictor, prepare
 from perception_infer.serving import Answer, ModelServer
@@ -156,13 +157,19 @@ class Robot:
         """A version is announced, and is refused while it is loaded or tried."""
         bundle = self.write(change)
         self.client.announce(bundle)
-        told = f"{bundle.parent.name} v{bundle.name}"
-        self.wait(lambda: any(told in line and "refused" in line for line in self.log_tail()))
+        # Not by the log, which leaves lines out when there are too many.
+        told = ("refused", int(bundle.name))
+        self.wait(lambda: told in [(event.kind, event.version) for event in self.history()])
         shutil.copy(self.root.parent / "model.onnx", bundle / "model.onnx")
         relist(bundle)
 
-    def log_tail(self) -> list[str]:
-        return str(self._processes.log(self.process)[-20_000:]).splitlines()
+    def history(self) -> list[Event]:
+        """The last events of the node."""
+        told = History(self.root.parent / FILE_NAME, None, print)
+        try:
+            return told.events(limit=8)
+        finally:
+            told.close()
 
     def counter(self, name: str) -> int:
         return int(self.client.diagnostics()[name])
