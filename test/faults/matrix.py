@@ -106,8 +106,13 @@ def _page(rows: Collection[Row], machine: str) -> str:
             observed = f"{row.figure}: {_text(row.observed)}" if row.figure else "-"
             planted = f"{row.weakness}: {_text(row.planted)}" if row.weakness else "-"
             cells = (row.fault, row.injected, row.expected, observed, planted, "pass" if row.passed else "**fails**")
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+            lines.append("| " + " | ".join(map(_cell, cells)) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(text: str) -> str:
+    # What is injected may be markup.
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("|", "\\|")
 
 
 def _text(value: Figure | None) -> str:
