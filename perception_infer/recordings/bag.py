@@ -226,6 +226,9 @@ class Recording:
         if not getattr(reader, "is_open", False):
             reader.open()
         self._stack.callback(reader.close)
+        if not all(isinstance(text, str) for one in reader.connections for text in (one.topic, one.msgtype)):
+            # SQLite keeps whatever it is given in any column.
+            raise ValueError("a topic's name or type is no text")
         self._readers.append(reader)
 
     def _count_topics(self) -> dict[str, Topic]:

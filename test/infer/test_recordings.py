@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -109,6 +111,22 @@ def test_a_damaged_database_is_told_with_what_mends_it(tmp_path: Path) -> None:
     file.write_bytes(bytes(data))
     with pytest.raises(UserError, match=r"cannot be read: .*malformed.*sqlite3 FILE \.recover"):
         Recording(path)
+
+
+@pytest.mark.parametrize("column", ["type", "name"])
+@pytest.mark.parametrize("value", [None, b"sensor_msgs/msg/Image"])
+def test_a_topic_whose_name_or_type_is_no_text_is_told(tmp_path: Path, column: str, value: object) -> None:
+    (file,) = write_bag(tmp_path / "bag", film(2), mcap=False).glob("*.db3")
+    alone = shutil.copy(file, tmp_path / "alone.db3")
+    with contextlib.closing(sqlite3.connect(alone)) as database, database:
+        (sql,) = database.execute("SELECT sql FROM sqlite_master WHERE name = 'topics'").fetchone()
+        # As a damaged file may, and no writer does.
+        database.execute("PRAGMA writable_schema = ON")
+        database.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'topics'", [sql.replace("NOT NULL", "")])
+    with contextlib.closing(sqlite3.connect(alone)) as database, database:
+        database.execute(f"UPDATE topics SET {column} = ?", [value])
+    with pytest.raises(UserError, match=r"cannot be read: .*name or type is no text"):
+        Recording(alone)
 
 
 def test_damage_that_shows_while_reading_ends_the_file_there(tmp_path: Path) -> None:
