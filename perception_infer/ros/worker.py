@@ -1,9 +1,5 @@
 """The newest frame of each camera, and the threads that answer it. Pure logic: nothing here imports rclpy.
 
-Nothing queues, but for the third of a second in which a successor of the model is loaded on the same cores: then a few
-frames of each camera wait for their turn, so that none is lost to a slowness that passes. A model that cannot keep up
-with its camera anyway is back at the newest frame soon.
-
 One thread runs the model. While it does, a second prepares the frame that comes next (conversion and letterbox) and a
 third publishes what came of the one before; all three are mostly outside of Python's lock. A frame is prepared as late
 as the time that the model usually takes allows, for it is the newest one that is wanted. With time to spare between
@@ -21,16 +17,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 from typing import Any, Protocol
 
 from ..cancelling import Abandoned
 from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
+from .waiting import WaitingFrames
 
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
 _MARGIN_SECONDS, _MARGIN_TIMES = 0.001, 2.0
-#: While a model is replaced, so many frames of a camera may wait at once, and so many in all behind another.
-_SWAP_DEPTH, _SWAP_PATIENCE = 6, 24
 
 
 class Stages(Protocol):
@@ -61,10 +55,7 @@ class _Item:
 
 
 class FrameWorker:
-    """Answers the newest frames; a frame that comes while an older one of its camera waits replaces it.
-
-    While a model is replaced, and until what waits then is answered, it waits behind the older ones instead, as long as
-    these are few.
+    """Answers the newest frames; what comes while an older frame of its camera waits replaces it (see `WaitingFrames`).
 
     Args:
         stages: what is done with frames.
@@ -87,10 +78,7 @@ class FrameWorker:
         self._lock = lock
         # One lock, and for each thread a condition that wakes no other.
         self._to_run, self._to_prepare, self._to_finish, self._changed = (threading.Condition(lock) for _ in range(4))
-        #: Oldest first; a camera of which none waits is not in it.
-        self._waiting: dict[int, deque[Frame]] = {}
-        self._in_swap, self._patience = False, [0] * sources
-        self._turns = deque(range(sources))
+        self._waiting = WaitingFrames(sources)
         self._ahead: list[_Item] = []
         self._done: deque[tuple[Frame, Any]] = deque()
         self._counts = FrameCounts()
@@ -109,22 +97,12 @@ class FrameWorker:
         """Offer a message; dropped at once while paused (and then not counted as received)."""
         replacing = self._replacing()
         with self._lock:
-            if replacing and not self._in_swap:
-                self._patience = [_SWAP_PATIENCE] * len(self._patience)
-            self._in_swap = replacing
             self._gaps.observe((source, sender), number)
             if not self._running:
                 return
             self._count(received=1)
-            queue = self._waiting.setdefault(source, deque())
-            # What the swap has made wait delays what comes after it, too.
-            in_swap = replacing or any(frame.in_swap for frame in queue)
-            most = _SWAP_DEPTH if in_swap and self._patience[source] else 1
-            while len(queue) >= most:
-                self._drop(queue.popleft())
-            if queue:
-                self._patience[source] -= 1
-            queue.append(Frame(message, time.perf_counter(), in_swap, source))
+            for replaced in self._waiting.put(message, source, replacing):
+                self._drop(replaced)
             (self._to_run if self._running_since is None else self._to_prepare).notify()
 
     def resume(self) -> None:
@@ -139,9 +117,8 @@ class FrameWorker:
         """Drop waiting frames and wait until those in work are done; False when that takes too long."""
         with self._lock:
             self._running = False
-            for frame in (*chain(*self._waiting.values()), *(item.frame for item in self._ahead)):
+            for frame in (*self._waiting.clear(), *(item.frame for item in self._ahead)):
                 self._drop(frame)
-            self._waiting.clear()
             self._ahead.clear()
             return self._changed.wait_for(self._idle, timeout)
 
@@ -310,19 +287,8 @@ class FrameWorker:
         self._settle(frame, outcome, generation)
 
     def _pick(self) -> list[Frame]:
-        """The frames of the next run: of the cameras that were served longest ago. Called with the lock held."""
-        chosen = [source for source in self._turns if source in self._waiting][: max(1, self._width())]
-        for source in chosen:
-            self._turns.remove(source)
-            self._turns.append(source)
-        return [self._take(source) for source in chosen]
-
-    def _take(self, source: int) -> Frame:
-        queue = self._waiting[source]
-        frame = queue.popleft()
-        if not queue:
-            del self._waiting[source]
-        return frame
+        """The frames of the next run. Called with the lock held."""
+        return self._waiting.pick(max(1, self._width()))
 
     def _idle(self) -> bool:
         return not (self._busy or self._preparing or self._finishing or self._done or self._ahead)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import html
-import shutil
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -64,19 +62,6 @@ def few(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def every(few: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     others = {name: make for name, make in ALL.items() if name not in FEW}
     return few | made(others, tmp_path_factory.mktemp("pages"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install --no-install-recommends chromium")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 def executed(browser: Any, path: Path) -> int:

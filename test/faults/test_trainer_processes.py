@@ -10,7 +10,7 @@ from typing import Any
 import jobs
 import pytest
 from matrix import Fault
-from shapes import make_dataset, small_run
+from shapes import make_both, small_run
 from test_trainer import TRAINER, unreadable, zero
 
 from perception_train.training import checkpoint
@@ -20,9 +20,7 @@ STEPS = 60
 
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
-    make_dataset(tmp_path / "train", 36, seed=1)
-    make_dataset(tmp_path / "val", 12, seed=2)
-    return tmp_path
+    return make_both(tmp_path)
 
 
 @pytest.mark.long

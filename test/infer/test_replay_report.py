@@ -7,9 +7,7 @@ import copy
 import hashlib
 import json
 import re
-import shutil
 import time
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -261,19 +259,6 @@ def test_a_segmenters_frames_have_an_iou_each() -> None:
     assert areas.true[0].tolist() == [0.6, 0.4, 0.0]
     # Without the background, and what the frame does not have.
     assert areas.mean_iou[0] == 3 / 6 and np.isnan(areas.mean_iou[1])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """Chromium without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if program is None:
-        pytest.skip("no Chromium on this machine: apt-get install --no-install-recommends chromium")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
 
 
 class _Shown:

@@ -27,7 +27,7 @@ from perception_common.ros import qos
 from perception_train.signing.signer import generate
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train"))
-from shapes import make_dataset, small_run
+from shapes import make_both, small_run
 
 PATIENCE = 100.0
 NAMESPACE = "trained"
@@ -97,9 +97,7 @@ def settings(folder: Path, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    make_dataset(tmp_path / "train", 36, seed=1)
-    make_dataset(tmp_path / "val", 12, seed=2)
-    return tmp_path
+    return make_both(tmp_path)
 
 
 @pytest.mark.slow

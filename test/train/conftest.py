@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from shapes import make_dataset, small_run
+from shapes import make_both, make_dataset, small_run
 
 from perception_train.data.augment import AugmentParams
 from perception_train.data.coco import CocoDataset
@@ -21,10 +21,7 @@ from perception_train.training.loop import Trainer
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory with the datasets ``train`` (36 images) and ``val`` (12 images)."""
-    root = tmp_path_factory.mktemp("shapes")
-    make_dataset(root / "train", 36, seed=1)
-    make_dataset(root / "val", 12, seed=2)
-    return root
+    return make_both(tmp_path_factory.mktemp("shapes"))
 
 
 @pytest.fixture(scope="session")

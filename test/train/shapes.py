@@ -66,6 +66,13 @@ def make_dataset(
     return root
 
 
+def make_both(root: Path) -> Path:
+    """The datasets ``train`` (36 images) and ``val`` (12 images) in a folder, which is returned."""
+    make_dataset(root / "train", 36, seed=1)
+    make_dataset(root / "val", 12, seed=2)
+    return root
+
+
 def small_run(data: Path, folder: Path, **changes: Any) -> dict[str, Any]:
     """Parameters of a training run of some seconds on ``data``/train and val, that writes below ``folder``."""
     told: dict[str, Any] = {
