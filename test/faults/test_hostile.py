@@ -15,7 +15,7 @@ import onnx
 import pytest
 from bundles import write_detector
 from matrix import Fault
-from servers import Bench, until
+from servers import Bench, at_rest, until
 
 from perception_common import durable
 from perception_common.errors import UserError
@@ -279,9 +279,9 @@ def test_a_changed_graph(fault: Fault, bench: Bench) -> None:
     server = bench.server()
     server.load_first(1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "differ" in server.status().last_error or "parity" in server.status().last_error, server.status().last_error
     fault.observe("loaded", server.status().loads - 1, zero)
     server.announce(bench.announcement(3))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     fault.plant("a graph that answers as its trainer's", server.status().loads - 1)

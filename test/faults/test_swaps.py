@@ -21,7 +21,7 @@ import pytest
 from bundles import scene, write_detector
 from matrix import Fault
 from onnx import helper, numpy_helper
-from servers import PICTURE, Bench, ask, until, version
+from servers import PICTURE, Bench, ask, at_rest, until, version
 from test_hostile import accepted, relist, served, zero
 
 from perception_infer.benchmark.partner import Partner
@@ -484,12 +484,12 @@ def test_class_change(fault: Fault, bench: Bench) -> None:
     bench.write(classes=("cone", "barrel", "box"))
     strict, lax = bench.serving(1), bench.server(accept_class_change=True)
     strict.announce(bench.announcement(2))
-    until(lambda: strict.status().refused == 1)
+    at_rest(strict, refused=1)
     assert "the classes change" in strict.status().last_error and version(strict) == 1
     fault.observe("loaded", strict.status().loads - 1, zero)
     lax.load_first(1)
     lax.announce(bench.announcement(2))
-    until(lambda: lax.status().loads == 2)
+    at_rest(lax, loads=2)
     fault.plant("on_class_change accept", lax.status().loads - 1)
 
 
@@ -501,7 +501,7 @@ def candidate(bench: Bench, value: float, **rules: Any) -> ModelServer:
     server.load_first(1)
     ask(server)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     return server
 
 

@@ -119,3 +119,13 @@ def until(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < limit, "did not happen in time"
         time.sleep(0.002)
+
+
+def at_rest(server: ModelServer, **counts: int) -> None:
+    """Wait until the counters say so, and the loader, which counts before it is done, has nothing left to do."""
+
+    def reached() -> bool:
+        status = server.status()
+        return not status.loading and all(getattr(status, name) == count for name, count in counts.items())
+
+    until(reached)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from servers import PICTURE, Bench, ask, until, version
+from servers import PICTURE, Bench, ask, at_rest, version
 
 from perception_infer.contract.detections import Detections, Segmentation
 from perception_infer.evaluation.agreement import agreement
@@ -35,7 +35,7 @@ def candidate(bench: Bench, **rules: object) -> ModelServer:
     server.load_first(1)
     ask(server)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     return server
 
 
@@ -54,7 +54,7 @@ def test_one_that_disagrees_is_refused(bench: Bench) -> None:
     assert "agrees by 0.50 with the model that serves, over 2 frames" in server.status().last_error
     assert (bench.loader.closed, server.status().swaps, server.replacing) == ([2], 0, False)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 3)
+    at_rest(server, loads=3)
     assert [frame(server) for _ in range(3)] == [1, 1, 2], "announced again it begins anew"
 
 
@@ -78,7 +78,7 @@ def test_a_newer_candidate_takes_the_place(bench: Bench) -> None:
     assert frame(server, 0.0) == 1
     bench.write()
     server.announce(bench.announcement(3))
-    until(lambda: server.status().loads == 3)
+    at_rest(server, loads=3)
     assert bench.loader.closed == [2]
     assert [frame(server) for _ in range(4)] == [1, 1, 1, 3]
     assert server.status().canary == 1.0
@@ -90,7 +90,7 @@ def test_a_newer_candidate_that_comes_during_the_comparison(bench: Bench) -> Non
 
     def compare(predictor: Predictor) -> float:
         server.announce(bench.announcement(3))
-        until(lambda: server.status().loads == 3)
+        at_rest(server, loads=3)
         predictor.predict(PICTURE)
         return 1.0
 

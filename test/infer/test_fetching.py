@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from safetensors.numpy import save
 from served import FakeServer, reply, start_server
-from servers import Loader, until
+from servers import Loader, at_rest, until
 
 from perception_common.errors import UserError
 from perception_infer.cancelling import Cancelled, never
@@ -255,10 +255,10 @@ def test_a_node_serves_what_is_announced_on_the_network(fake: FakeServer, root: 
         fetch=fetcher(root, fake.url),
     )
     server.announce(announced("http://elsewhere/"))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "not allowed" in told[-1]
     server.announce(announced(fake.url))
-    until(lambda: server.status().loads == 1)
+    at_rest(server, loads=1)
     server.close()
 
 
@@ -266,7 +266,7 @@ def test_a_node_that_may_not_fetch_says_so(root: Path) -> None:
     told: list[str] = []
     server = ModelServer(ModelRepository(root), Rules("rectangles"), Loader(), lambda line, bad: told.append(line))
     server.announce(announced("http://127.0.0.1:9/"))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "fetch_from" in told[-1]
     server.close()
     assert FetchParams().fetcher(root, ANYONE, str) is None

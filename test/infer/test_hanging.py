@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from servers import PICTURE, WAIT, Bench, ask, until, version
+from servers import PICTURE, WAIT, Bench, ask, at_rest, until, version
 
 from perception_common.errors import UserError
 from perception_infer.cancelling import Abandoned, Cancelled
@@ -81,7 +81,7 @@ def test_a_new_model_that_hangs_on_its_first_frame_never_takes_over(bench: Bench
     bench.write(2)
     server = bench.serving(1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     stuck = stick(server)
     hung = server.abandon(0.0)
     assert hung is not None and hung.tried
@@ -125,7 +125,7 @@ def test_the_only_model_is_loaded_anew(bench: Bench, stick: Callable[..., Stuck]
     assert hung is not None and hung.successor is None
     assert ask(server) is None
     server.go_on(hung)
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     answer = ask(server)
     assert answer is not None
     assert answer.predictor is not hung.predictor
@@ -165,7 +165,7 @@ def test_a_model_that_hangs_beside_the_one_that_serves(bench: Bench, stick: Call
     server.load_first(1)
     ask(server)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     stuck = stick(server, audition=True)
     hung = server.abandon(0.0)
     assert hung is not None and hung.tried

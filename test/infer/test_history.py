@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from servers import Bench, ask, until, version
+from servers import Bench, ask, at_rest, until, version
 
 from perception_common.errors import UserError
 from perception_infer import history as module
@@ -66,7 +66,7 @@ def test_a_version_that_was_accepted_may_come_back(bench: Bench, file: Path) -> 
     first.load_first(1)
     ask(first)
     first.announce(bench.announcement(2))
-    until(lambda: first.status().loads == 2)
+    at_rest(first, loads=2)
     ask(first)
     first.close()
     shutil.rmtree(bench.root / "rectangles" / "2")
@@ -86,7 +86,7 @@ def test_another_model_under_the_same_number_is_refused(bench: Bench, file: Path
     assert not second.load_first()
     assert "is not the rectangles v1 that was accepted here" in bench.told[-1]
     second.announce(bench.announcement(1))
-    until(lambda: second.status().refused == 2)
+    at_rest(second, refused=2)
     second.close()
     kept = History(file, bench.root, complain)
     assert kept.forget("rectangles") == 1
@@ -102,13 +102,13 @@ def test_what_served_when_and_why(bench: Bench, file: Path) -> None:
     # Ready is not serving: that begins with the first frame.
     ask(server)
     server.announce(bench.announcement(3))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     ask(server)
     between = time.time_ns()
     server.choose(1)
-    until(lambda: server.status().loads == 3)
+    at_rest(server, loads=3)
     ask(server)
     server.close()
     kept = History(file, bench.root, complain)
@@ -141,7 +141,7 @@ def test_a_model_that_fails_on_frames_is_withdrawn_and_the_return_is_told(bench:
     server.load_first(1)
     ask(server)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     ask(server)
 
     def breaks(predictor: object) -> int:

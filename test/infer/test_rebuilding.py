@@ -5,14 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from servers import Bench, until, version
+from servers import Bench, at_rest, until, version
 
 from perception_common.errors import UserError
-from perception_infer.serving import ModelServer
-
-
-def loaded(server: ModelServer, count: int) -> None:
-    until(lambda: server.status().loads == count and not server.status().loading)
 
 
 def test_the_first_model_serves_on_what_is_there_and_moves_to_its_engine(bench: Bench) -> None:
@@ -24,7 +19,7 @@ def test_the_first_model_serves_on_what_is_there_and_moves_to_its_engine(bench: 
     bench.loader.gate.clear()
     assert (version(server), server.status().waits) == (1, "tensorrt")
     bench.loader.gate.set()
-    loaded(server, 2)
+    at_rest(server, loads=2)
     assert (version(server), server.status().swaps, server.status().waits) == (1, 1, "")
     assert bench.loader.asked == [1, 1]
 
@@ -49,7 +44,7 @@ def test_when_idle_waits_for_it(bench: Bench) -> None:
     time.sleep(0.2)
     assert server.status().loads == 2, "somebody needs answers"
     bench.idle.set()
-    loaded(server, 3)
+    at_rest(server, loads=3)
     assert (bench.loader.asked, server.status().waits) == ([1, 2, 2], "")
 
 
@@ -86,7 +81,7 @@ def test_never_takes_what_is_there(bench: Bench) -> None:
     assert (bench.loader.asked, server.status().waits) == ([1], "")
     bench.loader.needs = "tensorrt"
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "is not built yet" in server.status().last_error
     assert version(server) == 1
     with pytest.raises(UserError, match="is not built yet"):
@@ -101,7 +96,7 @@ def test_an_engine_that_cannot_be_built_leaves_the_model_where_it_is(bench: Benc
     assert version(server) == 1
     bench.loader.error = UserError("the parser refuses the graph")
     bench.idle.set()
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert server.status().last_error == "rectangles v1 does not come to tensorrt: the parser refuses the graph"
     assert (version(server), server.status().waits, server.status().loads) == (1, "", 1)
     bench.loader.error = None

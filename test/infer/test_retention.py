@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from bundles import write_detector
-from servers import Bench, ask, until
+from servers import Bench, ask, at_rest, until
 
 from perception_common.errors import UserError
 from perception_infer.history import FILE_NAME, Event, History
@@ -86,7 +86,7 @@ def test_a_robot_keeps_what_it_may_have_to_go_back_to(bench: Bench) -> None:
         if number > 2:
             bench.write()
         server.announce(bench.announcement(number))
-        until(lambda wanted=number: server.status().loads == wanted)
+        at_rest(server, loads=number)
         for _ in range(3):
             ask(server)
     # The newest, and the last good one before it.

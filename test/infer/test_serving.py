@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from servers import Bench, ask, until, version
+from servers import Bench, ask, at_rest, until, version
 
 from perception_common.errors import UserError
 from perception_infer.models import ModelRepository
@@ -19,7 +19,7 @@ def test_an_empty_repository_waits_for_the_first_announcement(bench: Bench) -> N
     assert ask(server) is None
     bench.write()
     server.announce(bench.announcement(1))
-    until(lambda: server.status().loads == 1)
+    at_rest(server, loads=1)
     assert version(server) == 1
     status = server.status()
     assert (status.swaps, status.refused, status.ignored, status.backend) == (0, 0, 0, "onnxruntime fp32")
@@ -97,7 +97,7 @@ def test_a_damaged_bundle_is_refused_and_the_old_model_stays(bench: Bench, harm:
     harm(bench.root / "rectangles" / "2")
     server = bench.serving(1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert version(server) == 1
     assert (server.status().swaps, server.replacing) == (0, False)
     assert server.status().last_error
@@ -113,7 +113,7 @@ def test_a_model_that_fails_its_parity_check_is_refused(bench: Bench) -> None:
     server = bench.server()
     server.load_first(1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "otherwise than the trainer" in server.status().last_error
     assert version(server) == 1
 
@@ -124,7 +124,7 @@ def test_the_loader_survives_what_nobody_expected(bench: Bench) -> None:
     server.load_first(1)
     bench.loader.error = RuntimeError("strange")
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "strange" in server.status().last_error
     bench.loader.error = None
     server.announce(bench.announcement(3))
@@ -136,10 +136,10 @@ def test_an_announcement_that_lies_is_refused(bench: Bench) -> None:
     server = bench.server()
     server.load_first(1)
     server.announce(Announcement("rectangles", bench.announcement(2).uri, 5))
-    until(lambda: server.status().refused == 1)
+    at_rest(server, refused=1)
     assert "not what was announced" in server.status().last_error
     server.announce(Announcement("rectangles", "file:///etc/rectangles/6/manifest.json", 6))
-    until(lambda: server.status().refused == 2)
+    at_rest(server, refused=2)
     assert "outside of model_root" in server.status().last_error
     server.announce(bench.announcement(2))
     until(lambda: version(server) == 2)
@@ -152,7 +152,7 @@ def test_other_classes_are_refused_or_accepted(bench: Bench) -> None:
     for server in (strict, lax):
         server.load_first(1)
         server.announce(bench.announcement(2))
-    until(lambda: strict.status().refused == 1)
+    at_rest(strict, refused=1)
     assert "red, green, blue becomes detection of cone, barrel, box" in strict.status().last_error
     assert version(strict) == 1
     until(lambda: version(lax) == 2)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from servers import Bench, ask, until, version
+from servers import Bench, ask, at_rest, until, version
 
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor
@@ -24,7 +24,7 @@ def test_a_newer_model_takes_over_with_its_first_frame(bench: Bench) -> None:
     assert first.value == pytest.approx(0.9)
     bench.write(score=0.7)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     assert (server.status().version, server.replacing) == (1, True)
     answers = [ask(server) for _ in range(2)]
     assert [(answer.value, answer.first) for answer in answers if answer] == [
@@ -63,7 +63,7 @@ def test_a_model_that_fails_on_its_first_frame_is_rolled_back(bench: Bench) -> N
     bench.write(2)
     server = bench.serving(1)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
 
     def fails_on_the_new_one(predictor: Predictor) -> int:
         if predictor.bundle.manifest.version == 2:
@@ -98,7 +98,7 @@ def swapped(bench: Bench, frames: int) -> ModelServer:
     server.load_first(1)
     ask(server)
     server.announce(bench.announcement(2))
-    until(lambda: server.status().loads == 2)
+    at_rest(server, loads=2)
     assert [version(server) for _ in range(frames)] == [2] * frames
     return server
 
@@ -158,7 +158,7 @@ def test_two_models_between_two_frames_free_the_one_that_never_served(bench: Ben
     server = bench.serving(1)
     for wanted, loads in ((2, 2), (3, 3)):
         server.announce(bench.announcement(wanted))
-        until(lambda loads=loads: server.status().loads == loads)
+        at_rest(server, loads=loads)
     assert bench.loader.closed == [2]
     assert version(server) == 3
     assert server.status().swaps == 1

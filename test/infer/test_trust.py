@@ -11,7 +11,7 @@ from bundles import write_detector
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
-from servers import Bench, ask, until, version
+from servers import Bench, ask, at_rest, version
 
 from perception_common.errors import UserError
 from perception_infer.commands.verify import VerifyParams, verify
@@ -187,7 +187,7 @@ def test_a_server_takes_signed_models_only(bench: Bench) -> None:
     assert "not signed" in bench.told[0]
     assert server.status().signer == "trainer"
     server.announce(bench.announcement(2))
-    until(lambda: server.status().refused == 2)
+    at_rest(server, refused=2)
     assert "not signed" in server.status().last_error
     ask(server)
     with pytest.raises(UserError, match="not signed"):
