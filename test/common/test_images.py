@@ -35,7 +35,8 @@ def mosaic(pattern: str, dtype: type[np.generic]) -> Array:
 
 
 def wide(values: Array) -> Array:
-    return values.astype(np.uint16) * 257
+    """16 bits that are nearest to these 8, with another lower byte than upper one: they must not be taken in turn."""
+    return values.astype(np.uint16) * 257 + 100
 
 
 def bt601() -> tuple[Array, Array, Array]:
