@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from bundles import write_detector
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from perception_infer.cli import main
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,6 +44,19 @@ def test_without_the_node(tmp_path: Path) -> None:
     assert main([*arguments, "--seconds", "0.5", "--no-node", "--json", str(out)]) == 0
     rows = json.loads(out.read_text(encoding="utf-8"))["sizes"]
     assert [(row["width"], "node" in row) for row in rows] == [(160, False), (64, False)]
+
+
+def test_cameras_on_one_model(tmp_path: Path) -> None:
+    bundle, out = write_detector(tmp_path / "models"), tmp_path / "cameras.json"
+    words = ["--bundle", str(bundle), "--cameras", "2", "--rate", "5", "--seconds", "2", "--json", str(out)]
+    done = subprocess.run([sys.executable, "-m", "bench.cameras", *words], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode in (0, 1), done.stderr
+    result = json.loads(out.read_text(encoding="utf-8"))
+    assert list(result["cameras"]) == ["camera1", "camera2"]
+    shares = [each["of_fair_share"] for each in result["cameras"].values()]
+    assert sum(shares) == pytest.approx(2.0)
+    assert all(0 < each["received"] <= each["sent"] == 10 for each in result["cameras"].values())
+    assert result["fair"] == all(abs(share - 1) <= 0.1 for share in shares) == (done.returncode == 0)
 
 
 @pytest.mark.parametrize(
