@@ -62,8 +62,8 @@ licences: setup ## write docs/licences.md anew: the licence of every pinned pack
 docs: setup ## the site of docs/, into site/ (open site/index.html); a link or an anchor that leads nowhere ends it
 	@NO_MKDOCS_2_WARNING=1 $(VENV) -m mkdocs build
 
-tutorials: setup ## every command of docs/tutorials, with fewer pictures and steps; ARGS='-k own-object'
-	@TUTORIALS=whole $(VENV) -m pytest test/packaging/test_site_tutorials.py $(ARGS)
+tutorials: setup ## every command of README and docs, with fewer pictures and steps; ARGS='-k own-object'
+	@TUTORIALS=whole $(VENV) -m pytest test/packaging/test_site_commands.py $(ARGS)
 
 docker-check: setup ## what can be known of the images without building one; asks the package index for every wheel
 	@$(VENV) docker/check $(ARGS)

@@ -39,7 +39,7 @@ LONGEST = (
     "train/test_report.py",
     "train/test_finetuning.py",
     "train/test_gap.py",
-    "packaging/test_site_tutorials.py",
+    "packaging/test_site_commands.py",
     "sim/test_shot.py",
     "packaging/test_site_browser.py",
     "sim/test_ray.py",

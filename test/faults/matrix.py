@@ -92,7 +92,10 @@ def _page(rows: Collection[Row], machine: str) -> str:
     lines = [
         "# What was done to it, and what happened",
         "",
-        "    make faults",
+        "```bash",
+        "# needs: about half an hour on 2 cores",
+        "make faults",
+        "```",
         "",
         "writes this page and faults.json beside it: real processes over real DDS on one machine. Every row observes a",
         "figure, and shows once that its check can fail: the same figure with a weakness planted by hand.",

@@ -1,4 +1,4 @@
-"""The tutorials' commands, as a reader would type them: blocks of a page, and a terminal that runs them in order."""
+"""The commands of the documentation, as a reader would type them: blocks of a page, and terminals that run them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-_BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-_MARK = re.compile(r"# (?P<kind>needs|takes|file|end of): (?P<what>.+)|# in a (?:second|third|fourth) terminal")
+_BLOCK = re.compile(r"^(?P<indent> *)```(?P<language>\w+)\n(?P<text>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(
+    r"# (?P<kind>needs|takes|file|end of): (?P<what>.+)|# in (?:a second|a third|a fourth|three) terminals?"
+)
 #: Run by other tests.
-ELSEWHERE = ("make setup", "make demo", "make test")
+ELSEWHERE = ("make setup", "make demo", "make test", "make docker-check")
 _PATIENCE = 600.0
 
 
@@ -29,13 +31,25 @@ class Block:
     told: str
     text: str
 
+    @property
+    def runs(self) -> bool:
+        """Whether it is done by a reader who has no more than a computer: a command, or a file to write."""
+        return self.mark in ("file", "end of") or (self.language == "bash" and self.mark != "needs")
+
+
+def pages() -> dict[str, Path]:
+    """README and every page below docs, by their paths without ending, ``tutorials/jetson``."""
+    docs = ROOT / "docs"
+    found = {page.relative_to(docs).with_suffix("").as_posix(): page for page in sorted(docs.rglob("*.md"))}
+    return {"README": ROOT / "README.md"} | found
+
 
 def blocks(page: Path) -> list[Block]:
     """The blocks of a page, in order."""
     found = []
     for match in _BLOCK.finditer(page.read_text(encoding="utf-8")):
         first, _, rest = match["text"].partition("\n")
-        mark = _MARK.fullmatch(first)
+        mark = _MARK.fullmatch(first.strip())
         kind = "" if mark is None else mark["kind"] or "terminal"
         found.append(Block(match["language"], kind, (mark and mark["what"]) or "", match["text"] if not kind else rest))
     return found
@@ -57,6 +71,7 @@ class Terminals:
             "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
             "PYTHONPATH": os.pathsep.join(filter(None, sources)),
             "ROS_LOG_DIR": str(folder / "ros"),
+            "XDG_STATE_HOME": str(folder / "state"),
         }
         self._further: list[tuple[str, subprocess.Popen[bytes], Path]] = []
 
@@ -68,7 +83,7 @@ class Terminals:
 
     def run(self, text: str) -> None:
         """Run commands to their end; each has to succeed."""
-        kept = "\n".join(line for line in text.splitlines() if line.strip() not in ELSEWHERE)
+        kept = "\n".join(line for line in text.splitlines() if line.partition(" #")[0].strip() not in ELSEWHERE)
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", self.quick(kept)],
             cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -79,21 +94,22 @@ class Terminals:
         self._still_running()
 
     def start(self, text: str) -> None:
-        """Run a command in a terminal of its own."""
-        log = self._folder / f"terminal_{len(self._further)}.log"
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                ["bash", "-c", f"exec {self.quick(text).strip()}"],
-                cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=output,
-                stderr=subprocess.STDOUT, start_new_session=True,
-            )  # fmt: skip
-        self._further.append((text, process, log))
-
-    def end(self) -> None:
-        """Ctrl-C in every further terminal, once all have said that they are there."""
+        """Run commands in terminals of their own, and wait until each has said something."""
+        for line in text.splitlines():
+            log = self._folder / f"terminal_{len(self._further)}.log"
+            with log.open("wb") as output:
+                process = subprocess.Popen(
+                    ["bash", "-c", f"exec {self.quick(line).strip()}"],
+                    cwd=self._folder, env=self._environment, stdin=subprocess.DEVNULL, stdout=output,
+                    stderr=subprocess.STDOUT, start_new_session=True,
+                )  # fmt: skip
+            self._further.append((line, process, log))
         end = time.monotonic() + _PATIENCE
         while not all(log.stat().st_size for _, _, log in self._further) and time.monotonic() < end:
-            time.sleep(0.2)
+            self._still_running()
+
+    def end(self) -> None:
+        """Ctrl-C in every further terminal."""
         self._still_running()
         for text, process, log in self._further:
             os.killpg(process.pid, signal.SIGINT)
@@ -109,7 +125,7 @@ class Terminals:
 
     def logs(self) -> str:
         """What the further terminals have said."""
-        return "\n".join(f"--- {text}{log.read_text(errors='replace')}" for text, _, log in self._further)
+        return "\n".join(f"--- {text}\n{log.read_text(errors='replace')}" for text, _, log in self._further)
 
     def _still_running(self) -> None:
         time.sleep(0.1)

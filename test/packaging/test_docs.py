@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 COMMAND = re.compile(r"^\s*(?:\.venv/bin/)?(perception-(?:sim|train|infer)) (.+?)\s*$", re.MULTILINE)
-# Its commands need the network that it adds; they are run by test_site_tutorials.py.
+# Its commands need the network that it adds; they are run by test_site_commands.py.
 ADDS_ITS_OWN = ROOT / "docs" / "tutorials" / "add-an-architecture.md"
 LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
