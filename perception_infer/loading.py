@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError
 
+from .abreast import Abreast
 from .backends.base import Backend
-from .backends.select import ANY, Wish, choose_backend
+from .backends.select import ANY, Wish, choose_backend, make_backend
 from .cancelling import Cancelled, never
 from .contract.parity import Parity, compare
 from .models import Bundle
@@ -44,6 +46,7 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
     _give_up_if(wish.cancelled)
     made = choose_backend(bundle, wish)
     predictor = Predictor(bundle, made.backend)
+    predictor.abreast = _abreast(bundle, wish, made.backend)
     try:
         _give_up_if(wish.cancelled)
         parity = prove_parity(bundle, predictor.backend, wish.cancelled)
@@ -51,6 +54,23 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
         predictor.close()
         raise
     return Proven(predictor, parity, made.waiting)
+
+
+def _abreast(bundle: Bundle, wish: Wish, first: Backend) -> Abreast | None:
+    if not wish.side_by_side or first.abreast < 2 or bundle.manifest.input.batch > 1:
+        return None
+    alike = replace(wish, backend=first.name, precision=first.precision, threads=1)
+
+    def proven(closed: Callable[[], bool]) -> Backend:
+        backend = make_backend(bundle, replace(alike, cancelled=closed))
+        try:
+            prove_parity(bundle, backend, closed)
+        except BaseException:
+            backend.close()
+            raise
+        return backend
+
+    return Abreast(bundle, proven, first.abreast)
 
 
 def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool] = never) -> Parity:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from .backends.select import AUTO, Wish, make_backend
 from .contract.detections import Detections, Result, Segmentation
 from .contract.geometry import Letterbox, Pixels
 from .models import Bundle, open_bundle
+
+if TYPE_CHECKING:
+    from .abreast import Abreast
 
 _letterbox = lru_cache(maxsize=8)(Letterbox.fit)
 
@@ -48,8 +51,9 @@ class Predictor:
         size = bundle.manifest.input
         self._network = (size.width, size.height)
         self._input: Pixels = np.zeros((size.batch, size.height, size.width, 3), np.uint8)
-        #: Since when (`time.monotonic`) the backend has been at an answer; None while it is not.
-        self.busy_since: float | None = None
+        #: For images that come faster than they are answered one after another (None: there is no such way).
+        self.abreast: Abreast | None = None
+        self._busy_since: float | None = None
         self.set_threshold(threshold)
 
     @classmethod
@@ -94,6 +98,11 @@ class Predictor:
         """How many images one run of the graph takes."""
         return len(self._input)
 
+    @property
+    def busy_since(self) -> float | None:
+        """Since when (`time.monotonic`) the backend has been at an answer, or kept somebody; None while it is not."""
+        return self._busy_since or (self.abreast.busy_since if self.abreast is not None else None)
+
     def predict(self, rgb: Pixels) -> Detections:
         """Detections in RGB uint8 [H, W, 3], in its pixels, best first.
 
@@ -131,11 +140,11 @@ class Predictor:
         for start in range(0, len(prepared), self.batch):
             part = prepared[start : start + self.batch]
             batched = self._batched(part)
-            self.busy_since = time.monotonic()
+            self._busy_since = time.monotonic()
             try:
                 outputs = self.backend.run(batched)
             finally:
-                self.busy_since = None
+                self._busy_since = None
             answer = self._detections if self.task == "detection" else self._segmentation
             found += [answer(image.letterbox, outputs, index) for index, image in enumerate(part)]
         return found
@@ -147,6 +156,8 @@ class Predictor:
     def close(self) -> None:
         """Free the backend."""
         self.backend.close()
+        if self.abreast is not None:
+            self.abreast.close()
 
     def __enter__(self) -> Predictor:
         """Nothing but itself."""

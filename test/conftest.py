@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from perception_common.ros import dds
@@ -99,6 +100,9 @@ def pytest_configure() -> None:
     # A shell's background job ignores SIGINT, and so would every process that the tests start and interrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.environ["PYTHONUNBUFFERED"] = "1"
+    # How long an example takes says something about the machine only.
+    hypothesis.settings.register_profile("suite", deadline=None)
+    hypothesis.settings.load_profile("suite")
     dds.enable()
 
 

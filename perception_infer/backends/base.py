@@ -17,10 +17,18 @@ Tensors = Mapping[str, npt.NDArray[Any]]
 
 
 class Backend(Protocol):
-    """A loaded graph. `run` may be called from any thread, by one at a time."""
+    """A loaded graph. `run` may be called from any thread, by one at a time.
+
+    Attributes:
+        name: of the backend.
+        precision: of the graph.
+        abreast: how many images one session of one thread should be asked of at once, by as many threads, where images
+            come faster than they are answered; 1 where that gains nothing.
+    """
 
     name: str
     precision: str
+    abreast: int
 
     def run(self, image: npt.NDArray[np.uint8]) -> dict[str, npt.NDArray[Any]]:
         """Answer uint8 [B, H, W, 3] (letterboxed RGB, as the graph has it) with its output tensors by name."""

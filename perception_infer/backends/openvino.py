@@ -56,6 +56,8 @@ class OpenVinoBackend:
     """
 
     name = "openvino"
+    #: It has one request, which answers one image at a time.
+    abreast = 1
 
     def __init__(self, graph: bytes | Path, variant: Variant, threads: int = 0) -> None:
         where = graph if isinstance(graph, Path) else variant.file

@@ -33,6 +33,7 @@ class Wish:
             TensorRT is asked for by name.
         may_build: whether engines may be built now, which takes minutes; None: when the backend is asked for by name.
         cancelled: asked while an engine is built.
+        side_by_side: whether there may be a second session for images that come faster than they are answered.
     """
 
     backend: str = AUTO
@@ -41,6 +42,7 @@ class Wish:
     engines: Engines | None = None
     may_build: bool | None = None
     cancelled: Callable[[], bool] = never
+    side_by_side: bool = False
 
 
 #: Whatever works here.

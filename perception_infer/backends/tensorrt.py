@@ -51,6 +51,9 @@ class TensorRtBackend:
         UserError: there is no GPU, its memory does not suffice, or the engine has other tensors.
     """
 
+    #: A GPU has no threads to divide.
+    abreast = 1
+
     def __init__(self, name: str, engine: bytes, variant: Variant) -> None:
         require_gpu()
         trt, self._cuda = load_module(name), cuda.runtime()

@@ -56,12 +56,12 @@ class InferNode(LifecycleNode):
         clock = self.get_clock()
         self._cameras = [f"{name}/" for name in self._params.value.cameras] or [""]
         self._outputs = Outputs(self, self._cameras)
-        pipeline = Pipeline(
+        self._pipeline = Pipeline(
             self._outputs, lambda: self._server, lambda: self._params.value, lambda: clock.now().nanoseconds,
-            self._times, self._complain,
+            self._times, self._arriving, self._complain,
         )  # fmt: skip
         self._worker = FrameWorker(
-            pipeline, lambda: self._server is not None and self._server.replacing, self._on_failure,
+            self._pipeline, lambda: self._server is not None and self._server.replacing, self._on_failure,
             len(self._cameras), self._batch,
         )  # fmt: skip
         self._images = Cameras(self, self.get_logger().warning, len(self._cameras))
@@ -204,6 +204,9 @@ class InferNode(LifecycleNode):
         if self._server is not None:
             self._server.announce(Announcement(message.method, message.database_location, message.database_version))
 
+    def _arriving(self) -> float:
+        return self._worker.arriving()
+
     def _batch(self) -> int:
         expected = self._server.expected() if self._server is not None else None
         return expected.batch if expected is not None else 1
@@ -234,9 +237,13 @@ class InferNode(LifecycleNode):
         if self._failure and self._state == "unconfigured":
             level, message = ERROR, self._failure
         problems, seen = self._images.report(self._params.value.camera_timeout)
+        expected = self._server.expected() if self._server is not None else None
+        abreast = expected.abreast if expected is not None else None
+        if abreast is not None and abreast.problem:
+            problems.append(f"frames are not answered side by side: {abreast.problem}")
         if problems:
             level, message = max(level, WARN), "; ".join([message, *problems])
-        values = {**values, **seen}
+        values = {**values, **seen, "frames_at_once": self._pipeline.at_once}
         if self._outputs.places:
             values = {**values, "frames_unplaced": sum(places.unplaced for places in self._outputs.places)}
         if len(self._cameras) > 1:

@@ -39,6 +39,11 @@ class InferParams(
         "stay with the model that serves, whatever is announced; the last announcement is taken when this ends",
         live=True,
     )
+    side_by_side: bool = param(
+        True,
+        "answer two frames at once, each on one thread, while frames come faster than one after another is answered"
+        " (ONNX Runtime on two CPU threads; a second session takes some 50 MiB then)",
+    )
     engine_build: str = param(
         "at_once",
         "when TensorRT's engines are built, while what is there serves: at_once, when_idle (nobody subscribes to"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,8 @@ def open_server(
     def complain(line: str) -> None:
         tell(line, True)
 
-    logged: Any = partial(report.load_logged, now.wish(log, complain), log)
+    wish = replace(now.wish(log, complain), side_by_side=now.side_by_side)
+    logged: Any = partial(report.load_logged, wish, log)
     load = PatientLoad(logged, lambda: params().hang_seconds, ending.is_set)
     repository = ModelRepository(root, now.trusted())
     fetch = now.fetcher(root, repository.trust, log)

@@ -5,20 +5,26 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 from perception_common.ros.images import ImageError, image_from_msg
 
+from ..abreast import Abreast, Pending
 from ..contract.detections import Detections, Result
 from ..evaluation.agreement import agreement
 from ..predictor import Predictor
 from ..selection import Look, Selection
 from ..serving import ModelServer
-from .frames import Frame, Outcome
+from .frames import Frame, Outcome, Recent
 from .infer_params import InferParams
 from .outputs import Outputs
 from .report import Times
+
+#: Waits for what is found.
+Later = Callable[[], Result]
+#: From this share on of the time there is from frame to frame, an inference alone has no time to spare.
+_HURRY = 0.8
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Done:
-    """An answered frame; ``first`` of those that this model answers."""
+    """A frame that is answered, or will be; ``first`` of those that this model answers."""
 
     work: Work
-    result: Result
+    found: Result | Later
     predictor: Predictor
     first: bool
+
+    @cached_property
+    def result(self) -> Result:
+        """What was found; waits for it where it is still being looked for."""
+        return self.found() if callable(self.found) else self.found
 
 
 class Pipeline:
@@ -50,6 +61,7 @@ class Pipeline:
         params: the parameters as they are now.
         clock: the node's time in nanoseconds, which cameras stamp with.
         times: what is measured.
+        arriving: frames that arrive in a second.
         complain: logs a line; called for every image that cannot be used, and for each that classes are asked of which
             the model does not know.
     """
@@ -61,10 +73,15 @@ class Pipeline:
         params: Callable[[], InferParams],
         clock: Callable[[], int],
         times: Times,
+        arriving: Callable[[], float],
         complain: Callable[[str], None],
     ) -> None:
         self._outputs, self._server, self._params = outputs, server, params
-        self._clock, self._times, self._complain = clock, times, complain
+        self._clock, self._times, self._arriving, self._complain = clock, times, arriving, complain
+        #: How many frames are answered at once.
+        self.at_once = 1
+        #: Seconds of a frame when one after another is.
+        self._alone = Recent()
 
     def prepare(self, frame: Frame) -> Work | Outcome:
         """Convert the image, and letterbox what is looked at of it."""
@@ -91,22 +108,26 @@ class Pipeline:
         if answer is None:
             return [Outcome.NO_MODEL] * len(works)
         return [
-            Done(work, result, answer.predictor, answer.first and index == 0)
-            for index, (work, result) in enumerate(zip(works, answer.value, strict=True))
+            Done(work, found, answer.predictor, answer.first and index == 0)
+            for index, (work, found) in enumerate(zip(works, answer.value, strict=True))
         ]
+
+    def lasts(self, done: Done) -> bool:
+        """Whether it is still being looked for what is in the frame."""
+        return callable(done.found)
 
     def finish(self, done: Done) -> Outcome:
         """Publish; what a new model is comes before its first result."""
-        work, params = done.work, self._params()
+        work, params, result = done.work, self._params(), done.result
         outputs = self._outputs.of(work.frame.source)
         if done.first:
             self._outputs.publish_model(work.header, done.predictor)
-        class_ids = outputs.publish_result(work.header, done.result, done.predictor, params)
-        if self._outputs.places and isinstance(done.result, Detections):
+        class_ids = outputs.publish_result(work.header, result, done.predictor, params)
+        if self._outputs.places and isinstance(result, Detections):
             height, width = work.look.rgb.shape[:2]
-            self._outputs.places[work.frame.source].publish(work.header, done.result, class_ids, (width, height))
+            self._outputs.places[work.frame.source].publish(work.header, result, class_ids, (width, height))
         self._times.node.add((time.perf_counter() - work.frame.arrived) * 1e3)
-        outputs.publish_pictures(work.header, work.look.rgb, done.result, done.predictor, params)
+        outputs.publish_pictures(work.header, work.look.rgb, result, done.predictor, params)
         return Outcome.PROCESSED
 
     def after(self, done: Sequence[Done]) -> None:
@@ -115,14 +136,39 @@ class Pipeline:
         if done and server is not None:
             server.audition(partial(_compare, done[0]))
 
-    def _ask(self, works: Sequence[Work], predictor: Predictor) -> list[Result]:
-        began = time.perf_counter()
+    def _ask(self, works: Sequence[Work], predictor: Predictor) -> Sequence[Result | Later]:
         selection = works[-1].selection
         if strange := selection.unknown(predictor.classes):
             self._complain(strange)
-        results = selection.ask_all(predictor, [work.look for work in works])
+        abreast = predictor.abreast
+        beside = abreast is not None and self._hurries() and abreast.wish()
+        self.at_once = 2 if beside else 1
+        if abreast is not None and beside:
+            return [partial(self._taken, abreast, abreast.begin(partial(self._timed, [work]))) for work in works]
+        began = time.perf_counter()
+        results = self._timed(works, predictor)
+        self._alone.add((time.perf_counter() - began) / len(works))
+        return results
+
+    def _timed(self, works: Sequence[Work], predictor: Predictor) -> list[Result]:
+        began = time.perf_counter()
+        results = works[-1].selection.ask_all(predictor, [work.look for work in works])
         self._times.inference.add((time.perf_counter() - began) * 1e3)
         return results
+
+    def _hurries(self) -> bool:
+        """Whether frames come so fast that one after another would hardly be answered."""
+        return self._arriving() * self._alone.percentile(0.5) > _HURRY
+
+    def _taken(self, abreast: Abreast, pending: Pending[list[Result]]) -> Result:
+        # One that hangs is not waited for a second time.
+        patience = 0.0 if abreast.problem else self._params().hang_seconds or None
+        try:
+            return pending.wait(patience)[0]
+        except Exception as error:
+            # Of the next frame the first session is asked, and if it fails there, the model before takes over.
+            abreast.give_up(repr(error))
+            raise
 
 
 def _compare(done: Done, candidate: Predictor) -> float | None:

@@ -25,6 +25,8 @@ from .waiting import WaitingFrames
 
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
 _MARGIN_SECONDS, _MARGIN_TIMES = 0.001, 2.0
+#: Arrivals that tell how fast a camera is: about a second of it.
+_ARRIVALS = 32
 
 
 class Stages(Protocol):
@@ -35,6 +37,9 @@ class Stages(Protocol):
 
     def run(self, prepared: Sequence[Any]) -> Sequence[Any]:
         """For each, what `finish` needs, or an `Outcome`. Never called twice at once."""
+
+    def lasts(self, done: Any) -> bool:
+        """Whether `finish` will wait for what `run` has only begun."""
 
     def finish(self, done: Any) -> Outcome:
         """Publish. Never called twice at once, and in the order of `run`."""
@@ -85,6 +90,7 @@ class FrameWorker:
         self._processed = [0] * sources
         self._gaps = SequenceGaps()
         self._run_times, self._prepare_times = Recent(), Recent()
+        self._arrivals: deque[float] = deque(maxlen=_ARRIVALS)
         self._running_since: float | None = None
         self._running = self._stopped = self._busy = self._preparing = self._finishing = False
         self._threads: list[threading.Thread] = []
@@ -101,6 +107,7 @@ class FrameWorker:
             if not self._running:
                 return
             self._count(received=1)
+            self._arrivals.append(time.perf_counter())
             for replaced in self._waiting.put(message, source, replacing):
                 self._drop(replaced)
             (self._to_run if self._running_since is None else self._to_prepare).notify()
@@ -156,6 +163,12 @@ class FrameWorker:
         with self._lock:
             return replace(self._counts, lost_in_transport=self._gaps.lost)
 
+    def arriving(self) -> float:
+        """Frames that arrive in a second, of all cameras, from the last few of them."""
+        with self._lock:
+            span = self._arrivals[-1] - self._arrivals[0] if self._arrivals else 0.0
+            return (len(self._arrivals) - 1) / span if span > 0.0 else 0.0
+
     def processed(self) -> list[int]:
         """Frames of each camera that were processed."""
         with self._lock:
@@ -195,6 +208,7 @@ class FrameWorker:
             self._running_since = None
             # Whoever is to begin the next run at once does not publish.
             handed_over = bool(self._ahead or self._preparing or self._waiting or self._finishing or self._done)
+            handed_over = handed_over or any(self._stages.lasts(answer) for _, answer in done)
             if handed_over:
                 self._done.extend(done)
                 self._held.clear()

@@ -136,9 +136,6 @@ def packed(eyes: dict[str, Eye]) -> Eye:
 def padded(encoding: str, told: bool) -> Image:
     """A picture with 5 bytes behind each row and the most significant byte first, which may not be told."""
     values = np.ascontiguousarray(WRITTEN[encoding]())
-    if values.dtype == np.uint16:
-        # Both bytes of 257 times a number are the same in either order.
-        values = (values & 0xFF00) | 0x80
     rows = values.astype(values.dtype.newbyteorder(">")).reshape(len(values), -1).view(np.uint8)
     data = np.pad(rows, ((0, 0), (0, 5)), constant_values=99).tobytes()
     height, width = GREY.shape

@@ -19,7 +19,7 @@ class Harness:
     """A worker whose model waits for permission."""
 
     def __init__(self, sources: int = 1, width: int = 1) -> None:
-        self.replacing = False
+        self.replacing = self.lasting = False
         self.taken: list[object] = []
         self.errors: list[Exception] = []
         self.outcome: Outcome | Exception = Outcome.PROCESSED
@@ -31,6 +31,9 @@ class Harness:
         self.publishing.set()
         self.entered, self.go_on = threading.Semaphore(0), threading.Semaphore(0)
         self.worker = FrameWorker(self, lambda: self.replacing, self.errors.append, sources, lambda: width)
+
+    def lasts(self, frame: Frame) -> bool:
+        return self.lasting
 
     def prepare(self, frame: Frame) -> Frame:
         self.threads["prepare"].add(threading.current_thread().name)
@@ -115,6 +118,27 @@ def test_every_outcome_is_counted_once_and_the_worker_goes_on(
     harness.go_on.release()
     harness.settled(lambda: harness.worker.counts().processed == 1)
     assert [str(error) for error in harness.errors] == (["x"] if isinstance(outcome, Exception) else [])
+
+
+def test_how_fast_frames_arrive_is_told_by_the_last_of_them(harness: Harness) -> None:
+    assert harness.worker.arriving() == 0.0
+    began = time.perf_counter()
+    for number in range(60):
+        harness.worker.put(number)
+        time.sleep(0.002)
+    least = 59 / (time.perf_counter() - began)
+    assert 0.3 * least < harness.worker.arriving() < 500.0
+    harness.go_on.release(60)
+
+
+def test_what_is_only_begun_is_waited_for_by_another_thread(harness: Harness) -> None:
+    for number, (lasting, threads) in enumerate([(False, {"frames: run"}), (True, {"frames: finish"})]):
+        harness.lasting = lasting
+        harness.threads["finish"].clear()
+        harness.begin(number)
+        harness.go_on.release()
+        harness.settled(lambda number=number: harness.worker.counts().processed == number + 1)
+        assert harness.threads["finish"] == threads
 
 
 def test_frames_wait_for_a_swap_and_for_what_it_made_wait(harness: Harness) -> None:

@@ -1,0 +1,51 @@
+"""A camera that is faster than the model: two frames are answered at once, each with what is in it, in their order."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+from bundles import scene, write_detector
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+
+from infer_client import Client, Stamp, Start, World
+
+PICTURES = {"red": scene((320, 240), {"red": (40, 40, 100, 80)}), "blue": scene((320, 240), {"blue": (9, 9, 99, 99)})}
+RATE_HZ, SLOW = 60.0, 24
+
+
+def flood(client: Client, seconds: float) -> dict[Stamp, str]:
+    """A camera for so long that shows red and blue in turn: what was in each picture."""
+    sent: dict[Stamp, str] = {}
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
+        name = ("red", "blue")[len(sent) % 2]
+        sent[client.send(PICTURES[name])] = name
+        time.sleep(max(0.0, began + len(sent) / RATE_HZ - time.monotonic()))
+    return sent
+
+
+@pytest.mark.parametrize("side_by_side", [True, False])
+def test_two_frames_at_once(world: World, start: Start, tmp_path: Path, side_by_side: bool) -> None:
+    write_detector(tmp_path, work=SLOW)
+    namespace = f"/side_by_side_{side_by_side}"
+    client = world.client(namespace)
+    start(namespace, model_root=tmp_path, model="rectangles", backend="onnxruntime", threads=2,
+          side_by_side=side_by_side)  # fmt: skip
+    client.answer(PICTURES["red"])
+    assert client.diagnostics()["frames_at_once"] == "1"
+    flood(client, 4.0)
+    values = client.diagnostics()
+    assert values["frames_at_once"] == ("2" if side_by_side else "1"), values
+    begin, sent = len(client.detections), flood(client, 3.0)
+    time.sleep(0.5)
+    answers = [received for received in client.detections[begin:] if received.stamp in sent]
+    assert len(answers) > 10
+    for received in answers:
+        assert [each.results[0].hypothesis.class_id for each in received.message.detections] == [sent[received.stamp]]
+    stamps = [received.stamp for received in answers]
+    assert stamps == sorted(set(stamps))
+    values = client.diagnostics()
+    assert (values["frames_failed"], values["frames_invalid"], values["level"]) == ("0", "0", "0")
