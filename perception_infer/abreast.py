@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -33,7 +32,7 @@ class Pending(Generic[T]):
     """
 
     def __init__(self, ask: Callable[[], T], taken: Callable[[], None]) -> None:
-        self._ask, self._taken, self._there = ask, taken, threading.Event()
+        self._ask, self._taken, self._there, self._lock = ask, taken, threading.Event(), threading.Lock()
         self._value: T | None = None
         self._error: Exception | None = None
         # It takes a tenth of a millisecond to start, and one that hangs must not keep the process from ending.
@@ -48,7 +47,8 @@ class Pending(Generic[T]):
         """
         if not self._there.wait(seconds):
             raise TimeoutError(f"no answer within {seconds:g} s")
-        taken, self._taken = self._taken, _nothing
+        with self._lock:
+            taken, self._taken = self._taken, _nothing
         taken()
         if self._error is not None:
             raise self._error
@@ -123,13 +123,9 @@ class Abreast:
         self.close()
 
     def close(self) -> None:
-        """Free the session, once all that was begun is answered."""
+        """Begin nothing more, but for who is about to. The session is freed with this object."""
         with self._lock:
             self._closed, self._backend = True, None
-        # Not its own `close`: somebody may be about to ask it. Whoever has it last frees it.
-        with contextlib.suppress(queue.Empty):
-            while True:
-                self._free.get_nowait()
 
     def _load(self) -> None:
         backend: Backend | None = None

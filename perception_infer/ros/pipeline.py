@@ -144,7 +144,9 @@ class Pipeline:
         beside = abreast is not None and self._hurries() and abreast.wish()
         self.at_once = 2 if beside else 1
         if abreast is not None and beside:
-            return [partial(self._taken, abreast, abreast.begin(partial(self._timed, [work]))) for work in works]
+            # One at a time: the next begins when this one is handed over.
+            (work,) = works
+            return [partial(self._taken, abreast, abreast.begin(partial(self._timed, [work])))]
         began = time.perf_counter()
         results = self._timed(works, predictor)
         self._alone.add((time.perf_counter() - began) / len(works))

@@ -118,6 +118,26 @@ def test_given_up_it_says_why_and_finishes_what_was_begun(ready: Abreast) -> Non
     assert pending.wait(10) is True
 
 
+def test_who_waits_for_a_place_is_not_left_when_it_is_given_up(ready: Abreast) -> None:
+    go_on = threading.Event()
+
+    def fail(predictor: Predictor) -> int:
+        assert go_on.wait(10)
+        raise RuntimeError("out of memory")
+
+    first, begun = ready.begin(fail), []
+    waiting = threading.Thread(target=lambda: begun.append(ready.begin(lambda predictor: 2)), daemon=True)
+    waiting.start()
+    until(lambda: ready.busy_since is not None)
+    go_on.set()
+    with pytest.raises(RuntimeError):
+        first.wait(10)
+    ready.give_up("out of memory")
+    waiting.join(10)
+    assert [pending.wait(10) for pending in begun] == [2]
+    assert ready.begin(lambda predictor: 3).wait(10) == 3, "who had asked whether it is ready before"
+
+
 def test_it_is_loaded_once_and_not_for_a_moment(bundle: Bundle) -> None:
     loads: list[int] = []
     abreast = Abreast(bundle, lambda closed: loads.append(1) or Echo(), 2)  # type: ignore[func-returns-value]

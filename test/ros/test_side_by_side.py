@@ -10,10 +10,10 @@ from bundles import scene, write_detector
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import Client, Stamp, Start, World
+from infer_client import PATIENCE, Client, Stamp, Start, World
 
 PICTURES = {"red": scene((320, 240), {"red": (40, 40, 100, 80)}), "blue": scene((320, 240), {"blue": (9, 9, 99, 99)})}
-RATE_HZ, SLOW = 60.0, 24
+RATE_HZ, SLOW = 60.0, 40
 
 
 def flood(client: Client, seconds: float) -> dict[Stamp, str]:
@@ -27,22 +27,21 @@ def flood(client: Client, seconds: float) -> dict[Stamp, str]:
     return sent
 
 
-@pytest.mark.parametrize("side_by_side", [True, False])
-def test_two_frames_at_once(world: World, start: Start, tmp_path: Path, side_by_side: bool) -> None:
+def test_two_frames_at_once(world: World, start: Start, tmp_path: Path) -> None:
     write_detector(tmp_path, work=SLOW)
-    namespace = f"/side_by_side_{side_by_side}"
-    client = world.client(namespace)
-    start(namespace, model_root=tmp_path, model="rectangles", backend="onnxruntime", threads=2,
-          side_by_side=side_by_side)  # fmt: skip
+    client = world.client("/side_by_side")
+    start("/side_by_side", model_root=tmp_path, model="rectangles", backend="onnxruntime", threads=2)
     client.answer(PICTURES["red"])
     assert client.diagnostics()["frames_at_once"] == "1"
-    flood(client, 4.0)
-    values = client.diagnostics()
-    assert values["frames_at_once"] == ("2" if side_by_side else "1"), values
+    limit = time.monotonic() + PATIENCE
+    while client._diagnostics[-1]["frames_at_once"] == "1":
+        assert time.monotonic() < limit, client._diagnostics[-1]
+        flood(client, 0.5)
     begin, sent = len(client.detections), flood(client, 3.0)
-    time.sleep(0.5)
+    # The last of them have still to come.
+    time.sleep(1.0)
     answers = [received for received in client.detections[begin:] if received.stamp in sent]
-    assert len(answers) > 10
+    assert len(answers) > 3
     for received in answers:
         assert [each.results[0].hypothesis.class_id for each in received.message.detections] == [sent[received.stamp]]
     stamps = [received.stamp for received in answers]
