@@ -48,9 +48,10 @@ def test_a_hang_side_by_side(fault: Fault, world: World, processes: Any, tmp_pat
             assert time.monotonic() < limit, client.diagnostics()
             flood(client, 1.0)
         began = time.monotonic()
-        # Nothing newer takes its place.
-        time.sleep(0.3)
+        # Nothing newer is to take its place while it waits.
+        time.sleep(1.0)
         client.send(_WHITE)
+        time.sleep(0.3)
         flood(client, 1.0)
         while time.monotonic() - began < _LIMIT:
             sent = client.send(_PICTURE)
