@@ -56,7 +56,7 @@ QUICKER = (
     (r"finetune --real", f"finetune {FURTHER} --real"),
     (r"--curve 0 5( 25)? all", "--curve 0 2 all"),
     (r"adapt --self-training", "adapt --self-training --steps 4 --batch 4 --validations 1"),
-    (r"-s INT 60", "-s INT 15"),
+    (r"-s INT 60", "-s INT 12"),
     (r"p99_ms<=\d+", "p99_ms<=60000"),
     (r"map50>=0\.8", "map50>=0"),
     (r"perception-infer bench", "perception-infer bench --seconds 1 --sizes 320x240"),
@@ -79,7 +79,7 @@ LONG = re.compile(r"perception-train (run|finetune)(?!.*--print-config)|-m perce
 #: Of these pages nothing is left without their training, or what is left takes a minute.
 LONG_PAGES = (
     *("tutorials/add-an-architecture", "tutorials/isaac-ros"),
-    *("README", "datasets", "gap", "harvest", "replay", "world"),
+    *("README", "datasets", "gap", "harvest", "remote", "replay", "training", "world"),
 )
 
 
