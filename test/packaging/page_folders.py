@@ -184,7 +184,7 @@ LEFT: dict[str, tuple[str, ...]] = {
 }
 #: And what is left where nothing is left out.
 LEFT_WHOLE: dict[str, tuple[str, ...]] = {
-    "datasets": ("runs/train/summary.json",),
+    "datasets": ("runs/both/summary.json",),
     "finetuning": ("runs/finetune/report.md",),
     "harvest": ("runs/finetune/report.md", "data/harvest_2/harvest.html"),
     "training": ("runs/train/report.html",),

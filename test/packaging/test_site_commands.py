@@ -59,6 +59,8 @@ QUICKER = (
     (r"-s INT 60", "-s INT 12"),
     (r"p99_ms<=\d+", "p99_ms<=60000"),
     (r"map50>=0\.8", "map50>=0"),
+    # Of so few pictures there are no intervals.
+    (r'harvest_val --gate "not worse\(map50\)"', 'harvest_val --gate "map50>=0"'),
     (r"perception-infer bench", "perception-infer bench --seconds 1 --sizes 320x240"),
     # What the reader fills in.
     (r"\bRECORDING\b", "yesterday"),
