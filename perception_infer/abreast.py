@@ -78,7 +78,7 @@ class Abreast:
     """
 
     def __init__(self, bundle: Bundle, make: Callable[[Callable[[], bool]], Backend], count: int) -> None:
-        self._bundle, self._make, self._count = bundle, make, count
+        self._bundle, self._make, self.count = bundle, make, count
         self._lock = threading.Lock()
         self._free: queue.SimpleQueue[Predictor] = queue.SimpleQueue()
         self._backend: Backend | None = None
@@ -137,7 +137,7 @@ class Abreast:
             self.problem = repr(error)
         with self._lock:
             if backend is not None and not self._closed:
-                for _ in range(self._count):
+                for _ in range(self.count):
                     self._free.put(Predictor(self._bundle, backend))
                 self._backend, backend = backend, None
         if backend is not None:

@@ -141,12 +141,12 @@ class Pipeline:
         if strange := selection.unknown(predictor.classes):
             self._complain(strange)
         abreast = predictor.abreast
-        beside = abreast is not None and self._hurries() and abreast.wish()
-        self.at_once = 2 if beside else 1
-        if abreast is not None and beside:
+        if abreast is not None and self._hurries() and abreast.wish():
+            self.at_once = abreast.count
             # One at a time: the next begins when this one is handed over.
             (work,) = works
             return [partial(self._taken, abreast, abreast.begin(partial(self._timed, [work])))]
+        self.at_once = 1
         began = time.perf_counter()
         results = self._timed(works, predictor)
         self._alone.add((time.perf_counter() - began) / len(works))

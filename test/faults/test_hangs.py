@@ -13,18 +13,11 @@ from matrix import Fault
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import NODE, PATIENCE, RECTANGLES, Client, World
+from infer_client import NODE, PATIENCE, RECTANGLES, World
 
 _PICTURE = scene((320, 240), RECTANGLES)
 _WHITE = np.full((240, 320, 3), 255, np.uint8)
 _RATE_HZ, _SLOW, _HANG_SECONDS, _LIMIT = 60.0, 40, 4.0, 20.0
-
-
-def flood(client: Client, seconds: float) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        client.send(_PICTURE)
-        time.sleep(1 / _RATE_HZ)
 
 
 @pytest.mark.long
@@ -46,13 +39,13 @@ def test_a_hang_side_by_side(fault: Fault, world: World, processes: Any, tmp_pat
         limit = time.monotonic() + PATIENCE
         while client.diagnostics()["frames_at_once"] != "2":
             assert time.monotonic() < limit, client.diagnostics()
-            flood(client, 1.0)
+            client.flood([_PICTURE], _RATE_HZ, 1.0)
         began = time.monotonic()
         # Nothing newer is to take its place while it waits.
         time.sleep(1.0)
         client.send(_WHITE)
         time.sleep(0.3)
-        flood(client, 1.0)
+        client.flood([_PICTURE], _RATE_HZ, 1.0)
         while time.monotonic() - began < _LIMIT:
             sent = client.send(_PICTURE)
             time.sleep(0.2)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bundles import scene, write_detector
+from servers import until
 
 from perception_common.errors import UserError
 from perception_infer import loading
@@ -23,13 +24,6 @@ from perception_infer.predictor import Predictor
 
 RED, BLUE = (40, 40, 100, 80), (200, 60, 240, 200)
 WISHES = 10
-
-
-def until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < limit, "did not happen in time"
-        time.sleep(0.002)
 
 
 class Echo:

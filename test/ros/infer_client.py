@@ -6,7 +6,7 @@ import contextlib
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,16 @@ class Client:
         message = image_to_msg(pixels, encoding, self.header())
         self.image.publish(message)
         return message.header.stamp.sec, message.header.stamp.nanosec
+
+    def flood(self, pictures: Sequence[npt.NDArray[np.uint8]], rate: float, seconds: float) -> dict[Stamp, int]:
+        """A camera of ``rate`` Hz for so long, which shows pictures in turn: which of them went out with each stamp."""
+        sent: dict[Stamp, int] = {}
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            index = len(sent) % len(pictures)
+            sent[self.send(pictures[index])] = index
+            time.sleep(max(0.0, began + len(sent) / rate - time.monotonic()))
+        return sent
 
     def answer(self, pixels: npt.NDArray[np.uint8], encoding: str = "rgb8") -> Detection2DArray:
         """Publish a picture until the node answers it (best effort may lose one); the answer."""

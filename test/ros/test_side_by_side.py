@@ -10,40 +10,31 @@ from bundles import scene, write_detector
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import PATIENCE, Client, Stamp, Start, World
+from infer_client import PATIENCE, Start, World
 
-PICTURES = {"red": scene((320, 240), {"red": (40, 40, 100, 80)}), "blue": scene((320, 240), {"blue": (9, 9, 99, 99)})}
+NAMES = ("red", "blue")
+PICTURES = [scene((320, 240), {name: (40, 40, 100, 80)}) for name in NAMES]
 RATE_HZ, SLOW = 60.0, 40
-
-
-def flood(client: Client, seconds: float) -> dict[Stamp, str]:
-    """A camera for so long that shows red and blue in turn: what was in each picture."""
-    sent: dict[Stamp, str] = {}
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        name = ("red", "blue")[len(sent) % 2]
-        sent[client.send(PICTURES[name])] = name
-        time.sleep(max(0.0, began + len(sent) / RATE_HZ - time.monotonic()))
-    return sent
 
 
 def test_two_frames_at_once(world: World, start: Start, tmp_path: Path) -> None:
     write_detector(tmp_path, work=SLOW)
     client = world.client("/side_by_side")
     start("/side_by_side", model_root=tmp_path, model="rectangles", backend="onnxruntime", threads=2)
-    client.answer(PICTURES["red"])
+    client.answer(PICTURES[0])
     assert client.diagnostics()["frames_at_once"] == "1"
     limit = time.monotonic() + PATIENCE
     while client._diagnostics[-1]["frames_at_once"] == "1":
         assert time.monotonic() < limit, client._diagnostics[-1]
-        flood(client, 0.5)
-    begin, sent = len(client.detections), flood(client, 3.0)
+        client.flood(PICTURES, RATE_HZ, 0.5)
+    begin, sent = len(client.detections), client.flood(PICTURES, RATE_HZ, 3.0)
     # The last of them have still to come.
     time.sleep(1.0)
     answers = [received for received in client.detections[begin:] if received.stamp in sent]
     assert len(answers) > 3
     for received in answers:
-        assert [each.results[0].hypothesis.class_id for each in received.message.detections] == [sent[received.stamp]]
+        found = [each.results[0].hypothesis.class_id for each in received.message.detections]
+        assert found == [NAMES[sent[received.stamp]]]
     stamps = [received.stamp for received in answers]
     assert stamps == sorted(set(stamps))
     values = client.diagnostics()
