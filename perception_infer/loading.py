@@ -12,9 +12,10 @@ import numpy.typing as npt
 from perception_common.errors import UserError
 
 from .abreast import Abreast
-from .backends.base import Backend
-from .backends.select import ANY, Wish, choose_backend, make_backend
+from .backends.base import BF16, Backend
+from .backends.select import ANY, AUTO, Wish, choose_backend, make_backend
 from .cancelling import Cancelled, never
+from .contract.manifest import HALF, Manifest, Tolerance
 from .contract.parity import Parity, compare
 from .models import Bundle
 from .predictor import Predictor
@@ -44,14 +45,17 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
         Cancelled: ``wish.cancelled`` said so.
     """
     _give_up_if(wish.cancelled)
-    made = choose_backend(bundle, wish)
+    made = choose_backend(bundle, replace(wish, held=True))
     predictor = Predictor(bundle, made.backend)
     predictor.abreast = _abreast(bundle, wish, made.backend)
     try:
         _give_up_if(wish.cancelled)
         parity = prove_parity(bundle, predictor.backend, wish.cancelled)
-    except BaseException:
+    except BaseException as error:
         predictor.close()
+        if isinstance(error, UserError) and wish.precision == AUTO and made.backend.precision == BF16:
+            # Nobody asked for it, and there are models that do not stand it.
+            return load_proven(bundle, replace(wish, backend=made.backend.name, precision="fp32"))
         raise
     return Proven(predictor, parity, made.waiting)
 
@@ -59,7 +63,7 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
 def _abreast(bundle: Bundle, wish: Wish, first: Backend) -> Abreast | None:
     if not wish.side_by_side or first.abreast < 2 or bundle.manifest.input.batch > 1:
         return None
-    alike = replace(wish, backend=first.name, precision=first.precision, threads=1)
+    alike = replace(wish, backend=first.name, precision=first.precision, threads=1, at_once=first.abreast)
 
     def proven(closed: Callable[[], bool]) -> Backend:
         backend = make_backend(bundle, replace(alike, cancelled=closed))
@@ -81,13 +85,14 @@ def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool]
         Cancelled: ``cancelled`` said so.
     """
     references, manifest = bundle.parity(), bundle.manifest
-    variant = manifest.variants[backend.precision]
+    graph, tolerance = _held_to(manifest, backend.precision)
+    variant = manifest.variants[graph]
     names = [tensor.name for tensor in variant.outputs if tensor.name != "confidence"]
     where = bundle.directory
-    for key in ("image", *(f"{backend.precision}.{name}" for name in names)):
+    for key in ("image", *(f"{graph}.{name}" for name in names)):
         if key not in references:
             raise UserError(f"the parity file has no tensor '{key}'", where=where, fix=_REEXPORT)
-    expected = {name: references[f"{backend.precision}.{name}"] for name in names}
+    expected = {name: references[f"{graph}.{name}"] for name in names}
     images = references["image"]
     size = manifest.input
     if images.dtype != np.uint8 or images.shape[1:] != (size.height, size.width, 3) or not len(images):
@@ -97,7 +102,7 @@ def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool]
         told = f"the graph answers class {labels.max()}, the manifest names {len(manifest.classes)} classes"
         raise UserError(told, where=where, fix=_REEXPORT)
     suppression_iou = None if manifest.suppression is None else manifest.suppression.iou
-    parity = compare(manifest.task, expected, actual, variant.tolerance, suppression_iou)
+    parity = compare(manifest.task, expected, actual, tolerance, suppression_iou)
     if parity.problem is not None:
         raise UserError(
             f"{backend.name} {backend.precision} answers otherwise than the trainer: {parity.problem}", where=where
@@ -105,6 +110,14 @@ def prove_parity(bundle: Bundle, backend: Backend, cancelled: Callable[[], bool]
     if parity.objects == 0:
         raise UserError("the parity images hold no object, so they prove nothing", where=where, fix=_REEXPORT)
     return parity
+
+
+def _held_to(manifest: Manifest, precision: str) -> tuple[str, Tolerance]:
+    """The graph whose answers in the trainer are the reference, and how near to them is near enough."""
+    if precision != BF16:
+        return precision, manifest.variants[precision].tolerance
+    # Where the bundle has half floats, it knows what they change of this model.
+    return "fp32", manifest.variants["fp16"].tolerance if "fp16" in manifest.variants else HALF
 
 
 def _answers(

@@ -61,7 +61,8 @@ class RunningParams(EngineParams):
     backend: str = param(AUTO, "what runs the graph", choices=CHOICES)
     precision: str = param(
         AUTO,
-        "which of a bundle's graphs is run; auto: fp16 for TensorRT where there is one, else fp32",
+        "which of a bundle's graphs is run, or bf16: that in fp32, computed in bfloat16 by OpenVINO; auto: fp16 for "
+        "TensorRT where there is one, bf16 for OpenVINO where the processor has it, else fp32",
         choices=PRECISIONS,
     )
     threads: int = param(

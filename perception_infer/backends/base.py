@@ -14,6 +14,8 @@ from perception_common.errors import UserError
 from ..contract.manifest import Tensor
 
 Tensors = Mapping[str, npt.NDArray[Any]]
+#: No graph of a bundle, but its float32 graph computed in bfloat16, by processors that do it faster.
+BF16 = "bf16"
 
 
 class Backend(Protocol):
@@ -21,9 +23,9 @@ class Backend(Protocol):
 
     Attributes:
         name: of the backend.
-        precision: of the graph.
-        abreast: how many images one session of one thread should be asked of at once, by as many threads, where images
-            come faster than they are answered; 1 where that gains nothing.
+        precision: of the graph, or `BF16`.
+        abreast: how many images one session should be asked of at once, each on one thread and by a thread of its own,
+            where images come faster than they are answered; 1 where that gains nothing.
     """
 
     name: str

@@ -11,14 +11,16 @@ from perception_common.errors import UserError
 from ..cancelling import never
 from ..contract.manifest import Manifest, Variant
 from ..engines.source import EngineMissing, Engines
-from .base import Backend
+from .base import BF16, Backend
 from .tensorrt import MODULES, EngineRefused, TensorRtBackend, require_gpu
 
 if TYPE_CHECKING:
     from ..models import Bundle
 
 AUTO = "auto"
-PRECISIONS = (AUTO, "fp32", "fp16", "int8", "int8_cpu")
+#: Of a bundle's graphs.
+GRAPHS = (AUTO, "fp32", "fp16", "int8", "int8_cpu")
+PRECISIONS = (*GRAPHS, BF16)
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,16 @@ class Wish:
 
     Attributes:
         backend: one of `CHOICES`; ``auto`` takes the first that works here.
-        precision: one of `PRECISIONS`; ``auto`` is fp16 for TensorRT where the bundle has it, and fp32 elsewhere.
+        precision: one of `PRECISIONS`; ``auto`` is fp16 for TensorRT where the bundle has it, and fp32 elsewhere; for
+            OpenVINO bf16 where the processor has it and it is ``held``.
         threads: CPU threads of one inference; 0 lets the backend choose.
         engines: where TensorRT's engines come from; None for the default cache, in which an engine is built when
             TensorRT is asked for by name.
         may_build: whether engines may be built now, which takes minutes; None: when the backend is asked for by name.
         cancelled: asked while an engine is built.
         side_by_side: whether there may be a second session for images that come faster than they are answered.
+        at_once: images that the session is asked of at once.
+        held: whether the answers are held against the trainer's before they are used.
     """
 
     backend: str = AUTO
@@ -43,6 +48,8 @@ class Wish:
     may_build: bool | None = None
     cancelled: Callable[[], bool] = never
     side_by_side: bool = False
+    at_once: int = 1
+    held: bool = False
 
 
 #: Whatever works here.
@@ -63,9 +70,14 @@ def _onnx_runtime(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Ba
 
 
 def _openvino(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
-    from .openvino import OpenVinoBackend
+    from .openvino import OpenVinoBackend, computes_in_bfloat16
 
-    return OpenVinoBackend(bundle.read(variant.file), variant, wish.threads)
+    bf16 = wish.precision == BF16
+    if bf16 and not computes_in_bfloat16():
+        raise UserError("this processor does not compute in bfloat16", fix="choose another precision")
+    if wish.precision == AUTO and wish.held and variant.precision == "fp32":
+        bf16 = computes_in_bfloat16()
+    return OpenVinoBackend(bundle.read(variant.file), variant, wish.threads, wish.at_once, bf16)
 
 
 def _tensorrt(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
@@ -133,6 +145,10 @@ def choose_variant(manifest: Manifest, backend: str, precision: str = AUTO) -> V
     Raises:
         UserError: no variant of this precision is meant for this backend.
     """
+    if precision == BF16:
+        if backend != "openvino":
+            raise UserError(f"'{backend}' does not compute in bf16, openvino does")
+        precision = "fp32"
     family = "tensorrt" if backend in MODULES else backend
     meant = {key: variant for key, variant in manifest.variants.items() if family in variant.meant_for}
     if precision != AUTO:

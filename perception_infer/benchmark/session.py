@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..backends.select import make_backend
 from ..evaluation.summary import percentiles
+from ..loading import load_proven
 from ..models import open_bundle
-from ..predictor import Predictor
 from ..running import RunningParams, say
 
 _WARM_UP = 5
@@ -38,7 +37,8 @@ def main() -> int:
     """The first line of the input says what to load, each later one what to time."""
     setup = json.loads(sys.stdin.readline())
     bundle = open_bundle(Path(setup["bundle"]))
-    with Predictor(bundle, make_backend(bundle, RunningParams(**setup["params"]).wish(say))) as predictor:
+    # As the node does it, for the arithmetic may depend on what is proven.
+    with load_proven(bundle, RunningParams(**setup["params"]).wish(say)).predictor as predictor:
         size = bundle.manifest.input
         network = np.repeat(bundle.parity()["image"][:1], size.batch, axis=0)
         _answer({"backend": f"{predictor.backend.name} {predictor.backend.precision}"})

@@ -12,7 +12,7 @@ import msgspec
 from perception_common.errors import CheckFailed, UserError
 from perception_common.params import param
 
-from ..backends.select import AUTO, PRECISIONS, choose_variant
+from ..backends.select import AUTO, GRAPHS, choose_variant
 from ..backends.tensorrt import MODULES, load_module
 from ..engines.key import this_device
 from ..engines.source import Engines
@@ -30,7 +30,7 @@ class BuildEngineParams(EngineParams):
     path: str = param("", "a bundle directory, or a repository of them")
     backend: str = param(AUTO, "what the engines are for; auto: all that are installed", choices=(AUTO, *MODULES))
     precision: str = param(
-        AUTO, "which of a bundle's graphs is built; auto: the one that a node would run", choices=PRECISIONS
+        AUTO, "which of a bundle's graphs is built; auto: the one that a node would run", choices=GRAPHS
     )
     rebuild: bool = param(False, "build also what is there already")
 

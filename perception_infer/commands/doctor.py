@@ -146,7 +146,7 @@ def check_backends() -> Iterable[Finding]:
         providers = [name.removesuffix("ExecutionProvider") for name in onnxruntime.get_available_providers()]
         yield Finding("onnxruntime", "ok", f"{onnxruntime.__version__}, providers {', '.join(providers)}")
     if openvino := _version("openvino"):
-        yield Finding("openvino", "ok", f"{openvino}: choose it with backend:=openvino")
+        yield Finding("openvino", "ok", f"{openvino}: choose it with backend:=openvino{_arithmetic()}")
     for name in MODULES:
         try:
             version = load_module(name).__version__
@@ -154,6 +154,14 @@ def check_backends() -> Iterable[Finding]:
             continue
         usable = "serves with it" if cuda.present() else "there is no GPU: it can build engines, not run them"
         yield Finding(name, "ok", f"{version}; {usable}")
+
+
+def _arithmetic() -> str:
+    try:
+        from ..backends.openvino import computes_in_bfloat16
+    except Exception as error:  # what is installed may not work here
+        return f"; it does not work: {' '.join(str(error).split())}"
+    return "; it computes in bf16 here" if computes_in_bfloat16() else ""
 
 
 def check_gpu() -> Iterable[Finding]:

@@ -55,6 +55,10 @@ class Tolerance(_Part, frozen=True):
     matched: float = 1.0
 
 
+#: What computing in half floats, or in bfloat16, may change of a float32 model's answers.
+HALF = Tolerance(iou=0.98, score=0.02, agreement=0.995)
+
+
 class Variant(_Part, frozen=True):
     """One graph of the same weights in one precision."""
 

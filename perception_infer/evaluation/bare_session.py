@@ -19,8 +19,8 @@ from perception_common import cli, durable
 from perception_common.errors import UserError
 from perception_common.params import param
 
-from ..backends.select import make_backend
 from ..contract.manifest import PARITY_NAME
+from ..loading import load_proven
 from ..models import open_bundle
 from ..running import RunningParams, say
 from .summary import percentiles
@@ -46,7 +46,7 @@ def measure(params: BareSessionParams) -> dict[str, Any]:
     if not params.bundle:
         raise UserError("no bundle was named", fix="give --bundle MODEL_REPO/NAME/VERSION")
     bundle = open_bundle(Path(params.bundle))
-    backend = make_backend(bundle, params.wish(say))
+    backend = load_proven(bundle, params.wish(say)).predictor.backend
     size = bundle.manifest.input.batch
     images = load_file(bundle.directory / PARITY_NAME)["image"]
     batches = [images[i : i + size] for i in range(0, len(images) - size + 1, size)]

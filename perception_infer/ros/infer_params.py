@@ -42,7 +42,7 @@ class InferParams(
     side_by_side: bool = param(
         True,
         "answer two frames at once, each on one thread, while frames come faster than one after another is answered"
-        " (ONNX Runtime on two CPU threads; a second session takes some 50 MiB then)",
+        " (ONNX Runtime or OpenVINO on two CPU threads; a second session takes 50 to 100 MiB then)",
     )
     engine_build: str = param(
         "at_once",

@@ -123,10 +123,10 @@ class Demo:
         child = self._start(TRAIN, params, nice=s.trainer_nice)
         limit = s.train_minutes * 60 + s.train_slack
         while child.running and self.files.train_summary.read().get("state") != "done":
-            self._tick(finished=[TRAIN], done=time.time() - began)
             rows = self.files.steps.rows
+            # The trainer counts from its first step, not from the start of its process.
+            self._tick(finished=[TRAIN], done=rows[-1]["seconds"] if rows else 0.0)
             if rows and self.marks["train_start"] == began:
-                # The trainer counts from its first step, not from the start of its process.
                 self.marks["train_start"] = time.time() - rows[-1]["seconds"]
             told = self.files.diagnostics("train_node")
             if told.get("state") == "failed":

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError
 from perception_infer.backends.onnx_runtime import OnnxRuntimeBackend
-from perception_infer.contract.manifest import Tolerance
+from perception_infer.contract.manifest import HALF, Tolerance
 from perception_infer.contract.manifest import Variant as ManifestVariant
 from perception_infer.contract.parity import compare
 
@@ -41,7 +41,7 @@ _MATCHED_OF_TWO_STAGES = 0.9
 #: values fall into the next of 256 steps and later layers carry that on. The figures leave room for that, and still
 #: catch another graph, another scale or wrong preprocessing.
 _TOLERANCES: dict[Precision, Tolerance] = {
-    "fp16": Tolerance(iou=0.98, score=0.02, agreement=0.995),
+    "fp16": HALF,
     "int8": Tolerance(iou=0.9, score=0.1, agreement=0.98),
     "int8_cpu": Tolerance(iou=0.9, score=0.1, agreement=0.98),
 }

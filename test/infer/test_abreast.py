@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -177,9 +179,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     return open_bundle(write_detector(tmp_path_factory.mktemp("repository")))
 
 
-@pytest.fixture
-def predictor(bundle: Bundle) -> Iterator[Predictor]:
-    with load_proven(bundle, Wish("onnxruntime", threads=2, side_by_side=True)).predictor as loaded:
+@pytest.fixture(params=["onnxruntime", "openvino"])
+def predictor(bundle: Bundle, request: pytest.FixtureRequest) -> Iterator[Predictor]:
+    if importlib.util.find_spec(request.param) is None:
+        pytest.skip(f"{request.param} is not installed")
+    with load_proven(bundle, Wish(request.param, threads=2, side_by_side=True)).predictor as loaded:
         yield loaded
 
 
@@ -207,13 +211,30 @@ def test_real_sessions_answer_the_same(predictor: Predictor) -> None:
     assert found == wanted * 3
 
 
+def test_two_at_once_do_not_disturb_each_other(predictor: Predictor) -> None:
+    wanted = [labels(predictor, picture) for picture in PICTURES]
+    abreast = second_session(predictor)
+    begun: queue.SimpleQueue[Pending[list[int]]] = queue.SimpleQueue()
+    found: list[list[int]] = []
+    # As in the node: one thread begins, another takes what comes of it.
+    taker = threading.Thread(
+        target=lambda: found.extend(begun.get(timeout=10).wait(10) for _ in range(60)), daemon=True
+    )
+    taker.start()
+    for picture in PICTURES * 20:
+        begun.put(abreast.begin(lambda other, picture=picture: labels(other, picture)))
+    taker.join(20)
+    assert found == wanted * 20
+
+
 @pytest.mark.parametrize(
     "wish",
     [
         Wish("onnxruntime", threads=2),
         Wish("onnxruntime", threads=1, side_by_side=True),
         Wish("onnxruntime", threads=4, side_by_side=True),
-        Wish("openvino", threads=2, side_by_side=True),
+        Wish("openvino", threads=2),
+        Wish("openvino", threads=1, side_by_side=True),
     ],
 )
 def test_only_where_it_is_wished_and_of_use(bundle: Bundle, wish: Wish) -> None:
