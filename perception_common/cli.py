@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from . import __version__, durable
+from .arguments import Parser
 from .errors import CheckFailed, UserError
 from .params import build, check, specs
 from .shipped import schema_file
@@ -39,7 +40,7 @@ class Command:
 
 def main(program: str, description: str, commands: Sequence[Command], argv: Sequence[str] | None = None) -> int:
     """Parse ``argv``, run the command, and return the exit status."""
-    parser = argparse.ArgumentParser(program, description=description)
+    parser = Parser(program, description=description)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in commands:
@@ -54,7 +55,7 @@ def main(program: str, description: str, commands: Sequence[Command], argv: Sequ
 
 def single(program: str, command: Command, argv: Sequence[str] | None = None) -> int:
     """`main` for a program that is one command and has no sub-commands."""
-    parser = argparse.ArgumentParser(program, description=command.help, formatter_class=_FORMATTER)
+    parser = Parser(program, description=command.help, formatter_class=_FORMATTER)
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     _add_flags(parser, command)
     return _finish(command, parser.parse_args(argv), program, command.name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from rclpy.node import Node
 from rclpy.utilities import remove_ros_args
 
 from .. import __version__
+from ..arguments import Parser
 from ..errors import UserError
 from ..security import enclave_of
 from ..shipped import schema_file
@@ -37,7 +37,7 @@ def answered(name: str, params: type, words: Sequence[str], interface: Interface
     if os.environ.get("NO_COLOR"):
         # What writes the log lines knows its own variable only, and reads it once, before the arguments.
         os.environ.setdefault("RCUTILS_COLORIZED_OUTPUT", "0")
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         name,
         allow_abbrev=False,
         description=(params.__doc__ or "").split("\n\n")[0],

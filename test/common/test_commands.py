@@ -50,6 +50,28 @@ def test_flags_stand_over_the_file_and_the_file_over_defaults(
 
 
 @pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("go", "--ratte", "3"), "program go: unknown argument '--ratte': did you mean '--rate'?"),
+        (("go", "--ratte=3"), "program go: unknown argument '--ratte': did you mean '--rate'?"),
+        (("go", "--zzz"), "program go: unknown argument '--zzz'"),
+        (("go", "somewhere"), "program go: unknown argument 'somewhere'"),
+        (("go", "--rate", "often"), "program go: argument --rate: 'often' is not a number"),
+        (("walk",), "program: argument COMMAND: invalid choice: 'walk'"),
+        ((), "program: the following arguments are required: COMMAND"),
+    ],
+)
+def test_a_mistake_is_one_line(words: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        program(*words)
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (2, "")
+    assert said.err.startswith(told)
+    assert said.err.count("\n") == 1
+    assert said.err.endswith(" --help` tells what there is\n")
+
+
+@pytest.mark.parametrize(
     ("text", "flags", "told"),
     [
         ("rat: 1", (), "program: unknown parameter 'rat' [{file}]: did you mean 'rate'?\n"),

@@ -56,7 +56,7 @@ def test_what_was_printed_can_be_given_again(tmp_path: Path) -> None:
     ("words", "status", "told"),
     [
         (("--version",), 0, f"infer_node {perception_common.__version__}\n"),
-        (("--print-konfig",), 2, "unrecognized arguments: --print-konfig"),
+        (("--print-konfig",), 2, "infer_node: unknown argument '--print-konfig': did you mean '--print-config'?"),
         (("--print-config", "--ros-args", "-p", "modle:=x"), 2, "unknown parameter 'modle' [node infer_node]: did you"),
         (("--ros-args", "-p", "model"), 2, "infer_node: ROS arguments are not valid: "),
     ],
