@@ -50,6 +50,7 @@ class EvaluateNode(Node):
         self._answering: set[str] = set()
         self._heard: dict[str, float] = {}
         self._started = time.monotonic()
+        self._told: tuple[list[str], float] = ([], 0.0)
         self._published = 0
         if self._output is not None:
             durable.ensure_writable(self._output.parent)
@@ -159,16 +160,21 @@ class EvaluateNode(Node):
         return [f"{topic} ({self.count_publishers(topic)} publishers)" for topic in late]
 
     def _every_second(self) -> None:
-        silent = self._silent()
-        if silent:
-            self.get_logger().warning(
-                f"nothing came for {self.params.silence:g} s on: {', '.join(silent)}", throttle_duration_sec=_THROTTLE_S
-            )
+        self._tell_of(self._silent())
         if len(self._live.scored) != self._published:
             self._published = len(self._live.scored)
             map50 = finite(self._live.recent().map50)
             if map50 is not None:
                 self._map50.publish(Float64(data=map50))
+
+    def _tell_of(self, silent: list[str]) -> None:
+        """Log a line now and then, and at once when it is about other topics than the one before."""
+        told, at = self._told
+        now = time.monotonic()
+        if silent and (silent != told or now - at >= _THROTTLE_S):
+            self.get_logger().warning(f"nothing came for {self.params.silence:g} s on: {', '.join(silent)}")
+            at = now
+        self._told = silent, at
 
     def _report(self) -> tuple[bytes, str, dict[str, Any]]:
         silent = self._silent()
