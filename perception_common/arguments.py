@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from difflib import get_close_matches
 from typing import Any, NoReturn
+
+from .errors import nearest
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,5 +37,6 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, word: str) -> str:
         flag = word.partition("=")[0]
         flags = [name for action in self._actions for name in action.option_strings]
-        near = get_close_matches(flag, flags, n=1, cutoff=0.6) if flag.startswith("-") else []
-        return f"unknown argument '{flag}'" + (f": did you mean '{near[0]}'?" if near else "")
+        # All of them would be a page; that is what --help is for.
+        near = nearest(flag, flags) if flag.startswith("-") else None
+        return f"unknown argument '{flag}'" + (f": did you mean '{near}'?" if near else "")

@@ -40,5 +40,10 @@ def shown(text: str) -> str:
 def did_you_mean(name: str, known: Iterable[str]) -> str:
     """``did you mean 'x'?`` for the nearest known name, else the list of known names."""
     names = sorted(known)
-    near = get_close_matches(name, names, n=1, cutoff=0.6)
-    return f"did you mean '{near[0]}'?" if near else "known are: " + ", ".join(names)
+    near = nearest(name, names)
+    return f"did you mean '{near}'?" if near else "known are: " + ", ".join(names)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant; None when none is near."""
+    return next(iter(get_close_matches(name, list(known), n=1, cutoff=0.6)), None)

@@ -50,6 +50,12 @@ def default_threads() -> int:
     return max(min(cores, 2), cores // 2)
 
 
+def worth_abreast(threads: int) -> int:
+    """`Backend.abreast` of a session with so many threads on a CPU."""
+    # Measured with two; with more, an image would take much longer.
+    return 2 if threads == 2 else 1
+
+
 def check_tensors(kind: str, wanted: Sequence[Tensor], have: Sequence[Tensor], where: object) -> None:
     """Raise a `UserError` unless a graph has exactly the tensors that its manifest lists, in any order."""
     actual = {tensor.name: tensor for tensor in have}

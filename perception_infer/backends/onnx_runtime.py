@@ -12,7 +12,7 @@ import onnxruntime
 from perception_common.errors import UserError
 
 from ..contract.manifest import Tensor, Variant
-from .base import check_tensors, default_threads
+from .base import check_tensors, default_threads, worth_abreast
 from .onnx_file import refuse_external_data
 
 _DTYPES = {"tensor(uint8)": "uint8", "tensor(int32)": "int32", "tensor(float)": "float32"}
@@ -47,8 +47,7 @@ class OnnxRuntimeBackend:
         self.precision: str = variant.precision
         threads = threads or default_threads()
         self._session: Any = _session(data, threads, where, optimize)
-        # Measured with two threads; with more, an image would take much longer.
-        self.abreast = 2 if threads == 2 and self.provider == _PROVIDERS[-1] else 1
+        self.abreast = worth_abreast(threads) if self.provider == _PROVIDERS[-1] else 1
         check_tensors("input", variant.inputs, [_tensor(t) for t in self._session.get_inputs()], where)
         check_tensors("output", variant.outputs, [_tensor(t) for t in self._session.get_outputs()], where)
         self._outputs = [tensor.name for tensor in variant.outputs]

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from perception_common.errors import UserError
 
 from ..contract.manifest import Tensor, Variant
-from .base import BF16, check_tensors, default_threads
+from .base import BF16, check_tensors, default_threads, worth_abreast
 from .onnx_file import refuse_external_data
 
 _TELEMETRY = "openvino_telemetry"
@@ -66,8 +66,7 @@ class OpenVinoBackend:
         refuse_external_data(data, where)
         self.precision: str = BF16 if bf16 else variant.precision
         threads = threads or default_threads()
-        # Measured with two threads; with more, an image would take much longer.
-        self.abreast = 2 if threads == 2 and at_once == 1 else 1
+        self.abreast = worth_abreast(threads)
         compiled = _compiled(data, threads, at_once, bf16, where)
         check_tensors("input", variant.inputs, [_tensor(port, variant.inputs) for port in compiled.inputs], where)
         outputs = [_tensor(port, variant.outputs) for port in compiled.outputs]

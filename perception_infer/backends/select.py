@@ -72,11 +72,10 @@ def _onnx_runtime(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Ba
 def _openvino(name: str, bundle: Bundle, variant: Variant, wish: Wish) -> Backend:
     from .openvino import OpenVinoBackend, computes_in_bfloat16
 
-    bf16 = wish.precision == BF16
-    if bf16 and not computes_in_bfloat16():
+    if wish.precision == BF16 and not computes_in_bfloat16():
         raise UserError("this processor does not compute in bfloat16", fix="choose another precision")
-    if wish.precision == AUTO and wish.held and variant.precision == "fp32":
-        bf16 = computes_in_bfloat16()
+    may = wish.precision == AUTO and wish.held and variant.precision == "fp32"
+    bf16 = wish.precision == BF16 or (may and computes_in_bfloat16())
     return OpenVinoBackend(bundle.read(variant.file), variant, wish.threads, wish.at_once, bf16)
 
 
