@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_common.errors import UserError
+from perception_common.heap import give_back
 
 from .abreast import Abreast
 from .backends.base import BF16, Backend
@@ -57,6 +58,8 @@ def load_proven(bundle: Bundle, wish: Wish = ANY) -> Proven:
             # Nobody asked for it, and there are models that do not stand it.
             return load_proven(bundle, replace(wish, backend=made.backend.name, precision="fp32"))
         raise
+    # What a library's compiler took, tens of MiB of it, is not needed again before the next model.
+    give_back()
     return Proven(predictor, parity, made.waiting)
 
 
@@ -72,6 +75,7 @@ def _abreast(bundle: Bundle, wish: Wish, first: Backend) -> Abreast | None:
         except BaseException:
             backend.close()
             raise
+        give_back()
         return backend
 
     return Abreast(bundle, proven, first.abreast)

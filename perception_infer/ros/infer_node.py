@@ -13,7 +13,7 @@ from vision_msgs.msg import VisionInfo
 
 from perception_common.errors import UserError
 from perception_common.flood import FloodGate
-from perception_common.processes import keep_few_heaps
+from perception_common.heap import keep_few_heaps
 from perception_common.ros import compat, secured
 from perception_common.ros.diagnostics import ERROR, OK, WARN, Diagnostics
 from perception_common.ros.node import run

@@ -11,13 +11,13 @@ import cv2
 import numpy as np
 
 from perception_common.errors import UserError
+from perception_common.heap import give_back, keep_freed_memory
 
 from .. import rle
 from ..annotate import Annotation, Instance
 from ..presets import Preset
 from ..rendering import open_renderer
 from ..rendering.viewer import Viewer
-from ..sensor import give_back, keep_freed_memory
 from ..shot import Shot, Studio, negative_scene
 from ..staging import settled_world
 

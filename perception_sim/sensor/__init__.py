@@ -2,7 +2,6 @@
 
 from .exposure import expose
 from .focus import focus
-from .memory import give_back, keep_freed_memory
 from .settings import SensorSettings
 
-__all__ = ["SensorSettings", "expose", "focus", "give_back", "keep_freed_memory"]
+__all__ = ["SensorSettings", "expose", "focus"]

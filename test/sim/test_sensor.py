@@ -91,7 +91,8 @@ def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
 def test_kept_memory_is_not_cleared_anew_for_every_picture() -> None:
     code = """
 import resource, numpy as np
-from perception_sim.sensor import SensorSettings, expose, keep_freed_memory
+from perception_common.heap import keep_freed_memory
+from perception_sim.sensor import SensorSettings, expose
 settings, rng = SensorSettings(vignette=0.2, blur=0.5, read_noise=0.01, jpeg=80), np.random.default_rng(0)
 picture = np.full((480, 640, 3), 90, np.uint8)
 assert keep_freed_memory()
