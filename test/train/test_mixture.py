@@ -14,12 +14,13 @@ from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
 from perception_common.params import build
-from perception_train.cli import ExportParams, export
 from perception_train.data.augment import AugmentParams
 from perception_train.data.coco import CocoDataset
 from perception_train.data.loader import TrainLoader
 from perception_train.data.mixture import Mixture
 from perception_train.data.sampling import Order, SamplingParams, repeat_factors
+from perception_train.export.command import export
+from perception_train.export.params import ExportParams
 from perception_train.training import checkpoint
 from perception_train.training.config import TrainParams
 from perception_train.training.loop import Trainer
