@@ -19,6 +19,7 @@ from perception_common.params import param
 from ..backends.select import make_backend
 from ..contract.geometry import Pixels
 from ..draw import draw_detections, draw_mask
+from ..evaluation.confusion import BACKGROUND
 from ..models import find_bundle
 from ..predictor import Predictor
 from ..running import RunningParams, say
@@ -98,7 +99,7 @@ def _answer(predictor: Predictor, path: Path, output: Path | None) -> dict[str, 
         mask = predictor.segment(rgb).mask
         entry["ms"] = (time.perf_counter() - began) * 1e3
         shares = np.bincount(mask.ravel(), minlength=len(predictor.classes) + 1) / mask.size
-        entry["share"] = dict(zip(("background", *predictor.classes), shares.tolist(), strict=False))
+        entry["share"] = dict(zip((BACKGROUND, *predictor.classes), shares.tolist(), strict=False))
         drawn = draw_mask(rgb, mask) if output else rgb
     if output is not None:
         target = output / f"{path.stem}.png"

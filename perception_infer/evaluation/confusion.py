@@ -9,6 +9,8 @@ from .metrics import IOU_THRESHOLDS
 
 Ints = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int64]
+#: What the background is called where classes have names.
+BACKGROUND = "background"
 #: Class id of pixels that do not count.
 IGNORED = 255
 

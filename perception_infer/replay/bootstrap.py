@@ -19,15 +19,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..evaluation.confusion import BACKGROUND
 from ..evaluation.metrics import IOU_THRESHOLDS, Floats, ImageMatches, Ints
+from .figures import DETECTION_CLASS_FIGURES, DETECTION_FIGURES, SEGMENTATION_CLASS_FIGURES, SEGMENTATION_FIGURES
 from .weighted import WeightedPrecision
 
-BACKGROUND = "background"
-#: Figures with an interval, beside those of each class; of all, more is better.
-DETECTION_FIGURES = ("map", "map50", "map75", "precision", "recall", "f1")
-DETECTION_CLASS_FIGURES = ("ap", "ap50", "precision", "recall")
-SEGMENTATION_FIGURES = ("miou", "pixel_accuracy")
-SEGMENTATION_CLASS_FIGURES = ("iou", "precision", "recall")
 #: With fewer blocks in a recording, the spread of resamples says nothing.
 FEWEST_BLOCKS = 5
 _AT_50, _AT_75 = 0, 5
@@ -71,6 +67,13 @@ class Interval(NamedTuple):
     def is_worse(self) -> bool | None:
         """Whether the whole interval says that the other is worse; None where there is no interval."""
         return None if self.high is None else self.high < 0
+
+    @property
+    def verdict(self) -> str:
+        """``worse`` or ``better`` where the whole interval says so of the other; empty where it does not."""
+        if self.is_worse:
+            return "worse"
+        return "better" if self.low is not None and self.low > 0 else ""
 
 
 class Counts(ABC):

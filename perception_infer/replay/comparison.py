@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError
 
+from ..evaluation.confusion import BACKGROUND
 from ..evaluation.metrics import Floats, ImageMatches, Ints
 from .bootstrap import (
-    BACKGROUND,
     FEWEST_BLOCKS,
     Counts,
     DetectionCounts,
@@ -24,7 +24,7 @@ from .bootstrap import (
     block_length,
     compared,
 )
-from .gate import CLASS_FIGURES, FIGURES, Name, Summary
+from .figures import CLASS_FIGURES, FIGURES, Name, Summary
 
 SCHEMA = "perception_suite/comparison/1"
 #: Frames that are named for pictures.
@@ -260,3 +260,8 @@ def _unit(counts: Counts) -> Floats:
 def interval_of(row: Mapping[str, Any]) -> Interval:
     """Of a row of a pair's figures."""
     return Interval(*(row[field] for field in Interval._fields))
+
+
+def shown_in(row: Mapping[str, Any], value: float | None, sign: str = "") -> str:
+    """A value in a row of figures, for people; see `Name.shown`."""
+    return "–" if value is None else Name(row["figure"], row["of"]).shown(value, sign)

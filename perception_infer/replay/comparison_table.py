@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .comparison import interval_of
-from .gate import Name
+from .comparison import interval_of, shown_in
 
 # How the table for a terminal is laid out.
 _WIDTH, _NAME_WIDTH, _VALUES, _CLASSES = 120, 30, 7, 20
@@ -28,7 +27,7 @@ def table(comparison: Mapping[str, Any]) -> str:
     )
     lines += [_shortened(note, _WIDTH) for note in comparison["notes"]]
     names, left_out = _shown(comparison)
-    values = [(row["name"], *(_number(row, value) for value in row["values"])) for row in comparison["table"]]
+    values = [(row["name"], *(shown_in(row, value) for value in row["values"])) for row in comparison["table"]]
     values = [("", *letters), *(row for row in values if row[0] in names)]
     pairs = [_pair_cells(pair, letters, names, level) for pair in comparison["pairs"]]
     if len(pairs) == 1:
@@ -64,16 +63,11 @@ def _pair_cells(
     for row in (row for row in pair["figures"] if row["name"] in names):
         told = interval_of(row)
         if told.low is None or told.high is None or told.worse is None:
-            cells[row["name"]] = (_number(row, told.difference, "+"), "", "", "")
+            cells[row["name"]] = (shown_in(row, told.difference, "+"), "", "", "")
         else:
-            between = f"{_number(row, told.low, '+')} … {_number(row, told.high, '+')}"
-            verdict = "worse" if told.is_worse else "better" if told.low > 0 else ""
-            cells[row["name"]] = (_number(row, told.difference, "+"), between, f"{told.worse:.1%}", verdict)
+            between = f"{shown_in(row, told.low, '+')} … {shown_in(row, told.high, '+')}"
+            cells[row["name"]] = (shown_in(row, told.difference, "+"), between, f"{told.worse:.1%}", told.verdict)
     return cells
-
-
-def _number(row: Mapping[str, Any], value: float | None, sign: str = "") -> str:
-    return "–" if value is None else f"{value:{sign}.{Name(row['figure'], row['of']).kind.digits}f}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

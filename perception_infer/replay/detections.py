@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ..contract.detections import Detections
 from ..contract.parity import iou_matrix
-from ..evaluation.confusion import pair_up
+from ..evaluation.confusion import BACKGROUND, pair_up
 from ..evaluation.metrics import (
     IOU_THRESHOLDS,
     RECALL_POINTS,
@@ -190,7 +190,7 @@ class DetectionScorer:
         counts = np.zeros((len(names) + 1, len(names) + 1), np.int64)
         for (true, found), count in self._pairs.items():
             counts[true, found] = count
-        return {"names": [*names, "background"], "counts": counts.tolist()}
+        return {"names": [*names, BACKGROUND], "counts": counts.tolist()}
 
     def _by_distance(self) -> list[dict[str, Any]]:
         if not any(np.isfinite(true["metres"]).any() for true in self._true):

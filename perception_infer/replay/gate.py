@@ -4,86 +4,25 @@
     condition  FIGURE >= NUMBER          also <=, >, <, ==; of the candidate, the last model
                drop(FIGURE) <= NUMBER    how much worse the candidate is than the first model, whichever way is worse
                not worse(FIGURE)         the paired interval does not say with confidence that the candidate is worse
-    figure     a name of FIGURES such as map50, or one of CLASS_FIGURES with its class such as recall[cone]
+    figure     a name of `FIGURES` such as map50, or one of `CLASS_FIGURES` with its class such as recall[cone]
 
 ``drop`` and ``worse`` need a comparison. What is not known (null in replay.json) fails the gate and says why.
 """
 
 from __future__ import annotations
 
-import math
 import operator
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from perception_common.errors import UserError, did_you_mean
 
-from .bootstrap import (
-    BACKGROUND,
-    DETECTION_CLASS_FIGURES,
-    DETECTION_FIGURES,
-    SEGMENTATION_CLASS_FIGURES,
-    SEGMENTATION_FIGURES,
-    Interval,
-)
+from ..evaluation.confusion import BACKGROUND
+from .bootstrap import Interval
+from .figures import CLASS_FIGURES, FIGURES, WITH_INTERVAL, Name, Summary
 
-Summary = Mapping[str, Any]
-"""What replay.json holds."""
-
-_PER_MINUTE = ("false_alarms_per_minute", "missed_per_minute")
-_LATENCY = ("timing", "latency_ms", "total")
-
-
-class Figure(NamedTuple):
-    """A headline figure.
-
-    Attributes:
-        path: where it stands in replay.json; of a list, the sum of its counts.
-        more_is_better: which way is worse.
-        digits: behind the point, when it is shown.
-        share: whether it lies between 0 and 1.
-        task: which models have it; None: all.
-    """
-
-    path: tuple[str, ...]
-    more_is_better: bool = True
-    digits: int = 4
-    share: bool = False
-    task: str | None = None
-
-
-FIGURES: Mapping[str, Figure] = {
-    **{name: Figure(("figures", name), share=True, task="detection") for name in DETECTION_FIGURES},
-    **{name: Figure(("figures", name), False, 2, task="detection") for name in _PER_MINUTE},
-    **{name: Figure(("figures", name), share=True, task="segmentation") for name in SEGMENTATION_FIGURES},
-    "flicker": Figure(("stability", "flicker"), False, task="detection"),
-    "track_breaks_per_minute": Figure(("stability", "track_breaks_per_minute"), False, 2, task="detection"),
-    "jitter_px": Figure(("stability", "jitter_px"), False, 2, task="detection"),
-    "p50_ms": Figure((*_LATENCY, "p50"), False, 2),
-    "p99_ms": Figure((*_LATENCY, "p99"), False, 2),
-    "max_ms": Figure((*_LATENCY, "max"), False, 2),
-    "fps": Figure(("timing", "frames_per_second"), True, 2),
-    "realtime_factor": Figure(("timing", "realtime_factor"), True, 2),
-    "frames": Figure(("bag", "frames"), True, 0),
-    "skipped": Figure(("bag", "skipped"), False, 0),
-    "objects": Figure(("truth", "objects"), True, 0),
-}
-"""By name. Latencies are of the whole way of a frame."""
-
-CLASS_FIGURES: Mapping[str, frozenset[str]] = {
-    name: frozenset(
-        task
-        for task, known in (("detection", DETECTION_CLASS_FIGURES), ("segmentation", SEGMENTATION_CLASS_FIGURES))
-        if name in known
-    )
-    for name in dict.fromkeys((*DETECTION_CLASS_FIGURES, *SEGMENTATION_CLASS_FIGURES))
-}
-"""Figures of one class, and the tasks whose models have them; of all, more is better and they are shares."""
-
-_WITH_INTERVAL = (*DETECTION_FIGURES, *SEGMENTATION_FIGURES)
-_OF_CLASS = Figure(("figures", "classes"), share=True)
 _OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     ">=": operator.ge,
     "<=": operator.le,
@@ -97,33 +36,6 @@ _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 # The name of a class, in brackets, may hold any of the signs that separate.
 _COMMA = re.compile(r",(?![^\[\]]*\])")
 _PARTS = re.compile(r"((?:[^<>=!\[]|\[[^\]]*\])*)([<>=!]+)(.*)")
-
-
-@dataclass(frozen=True)
-class Name:
-    """A figure, of one class or of all together."""
-
-    figure: str
-    of: str | None = None
-
-    def __str__(self) -> str:
-        return self.figure if self.of is None else f"{self.figure}[{self.of}]"
-
-    @property
-    def kind(self) -> Figure:
-        """What is known of the figure."""
-        return FIGURES[self.figure] if self.of is None else _OF_CLASS
-
-    def value(self, summary: Summary) -> float | None:
-        """The figure of a replay; None is unknown."""
-        found: Any = summary
-        for key in self.kind.path:
-            found = None if found is None else found.get(key)
-        if self.of is not None:
-            found = next((row.get(self.figure) for row in found or () if row["name"] == self.of), None)
-        if isinstance(found, list):
-            found = sum(entry["count"] for entry in found)
-        return None if found is None or not math.isfinite(found) else float(found)
 
 
 class Verdict(NamedTuple):
@@ -156,7 +68,6 @@ class Bound:
 
     def judge(self, summaries: Sequence[Summary], intervals: Mapping[str, Interval]) -> Verdict:
         """See `evaluate`."""
-        kind = self.name.kind
         judged = (summaries[0], summaries[-1]) if self.drop else (summaries[-1],)
         known = []
         for summary in judged:
@@ -167,10 +78,10 @@ class Bound:
         value = known[-1]
         if self.drop:
             # Without its last digits: 0.80 − 0.79 is a drop of 0.01, not of a hair more.
-            value = round((known[0] - known[-1]) * (1 if kind.more_is_better else -1), 12)
-        shown = f"{value:.{kind.digits}f}"
+            value = round((known[0] - known[-1]) * (1 if self.name.kind.more_is_better else -1), 12)
+        shown = self.name.shown(value)
         if self.drop:
-            shown += f" ({known[0]:.{kind.digits}f}, now {known[-1]:.{kind.digits}f})"
+            shown += f" ({self.name.shown(known[0])}, now {self.name.shown(known[-1])})"
         return _verdict(self, _OPERATORS[self.sign](value, self.limit), value, shown)
 
 
@@ -256,8 +167,8 @@ def _condition(text: str) -> Condition:
         if call[1] is None:
             raise _wrong(f"'{text}' would ask for a worse model", f"write not {text}")
         name = _name(call[3])
-        if name.of is None and name.figure not in _WITH_INTERVAL:
-            raise _wrong(f"there is no interval for '{name}'", did_you_mean(name.figure, _WITH_INTERVAL))
+        if name.of is None and name.figure not in WITH_INTERVAL:
+            raise _wrong(f"there is no interval for '{name}'", did_you_mean(name.figure, WITH_INTERVAL))
         return NotWorse(name)
     left, sign, right = (part.strip() for part in parts.groups())
     if sign not in _OPERATORS:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..contract.detections import Segmentation
-from ..evaluation.confusion import Counts, count_pixels, pixel_iou
+from ..evaluation.confusion import BACKGROUND, Counts, count_pixels, pixel_iou
 from .truth import TrueMask
 
 
@@ -48,7 +48,7 @@ class SegmentationScorer:
     def counts(self, names: Sequence[str]) -> dict[str, Any]:
         """The mean share of every class; the key ``counts`` of replay.json."""
         mean = self._shares / max(1, self._frames)
-        return {"shares": dict(zip(("background", *names), mean.tolist(), strict=False))}
+        return {"shares": dict(zip((BACKGROUND, *names), mean.tolist(), strict=False))}
 
     def figures(self, names: Sequence[str]) -> dict[str, Any] | None:
         """The key ``figures`` of replay.json; None without truth. The mean IoU is without the background, as usual."""
@@ -58,7 +58,7 @@ class SegmentationScorer:
         right, truth, found, iou = np.diag(counts), counts.sum(1), counts.sum(0), pixel_iou(counts)
         known = iou[1:][np.isfinite(iou[1:])]
         total = int(counts.sum())
-        listed = ("background", *names)[: len(counts)]
+        listed = (BACKGROUND, *names)[: len(counts)]
         return {
             "miou": float(known.mean()) if len(known) else None,
             "pixel_accuracy": float(right.sum() / total) if total else None,

@@ -8,7 +8,8 @@ import pytest
 
 from perception_common.errors import UserError
 from perception_infer.replay.bootstrap import Interval
-from perception_infer.replay.gate import CLASS_FIGURES, FIGURES, Verdict, evaluate, parse_gate, require
+from perception_infer.replay.figures import CLASS_FIGURES, FIGURES
+from perception_infer.replay.gate import Verdict, evaluate, parse_gate, require
 
 
 def summary(map50: float | None = 0.8, p99: float = 40.0, task: str = "detection") -> dict[str, Any]:

@@ -11,8 +11,7 @@ from urllib.parse import quote
 import perception_common
 
 from ..bootstrap import Interval
-from ..comparison import interval_of
-from ..gate import Name
+from ..comparison import interval_of, shown_in
 from .markup import Html, joined, tag
 from .tables import table
 
@@ -67,7 +66,7 @@ def build_comparison(comparison: Mapping[str, Any], reports: Sequence[str], bag:
     for pair in comparison["pairs"]:
         parts += _pair(pair, letters, reports)
     if len(models) > 2:
-        rows = [[row["name"], *(_shown(row, value) for value in row["values"])] for row in comparison["table"]]
+        rows = [[row["name"], *(shown_in(row, value) for value in row["values"])] for row in comparison["table"]]
         parts += [tag("h2", "All figures"), tag("div", table(["", *letters], rows), class_="panel")]
     return Template(_TEMPLATE).substitute(
         title=joined((f"{' against '.join(model['title'] for model in models[::-1])}",)),
@@ -103,15 +102,14 @@ def _pair(pair: Mapping[str, Any], letters: Sequence[str], reports: Sequence[str
 
 def _row(row: Mapping[str, Any], told: Interval, scale: float) -> Html:
     assert told.difference is not None
-    verdict = "worse" if told.is_worse else "better" if told.low is not None and told.low > 0 else ""
-    values = [_shown(row, told.first), _shown(row, told.other), _shown(row, told.difference, "+")]
+    values = [shown_in(row, told.first), shown_in(row, told.other), shown_in(row, told.difference, "+")]
     cells = [tag("th", row["name"], scope="row"), *(tag("td", value) for value in values)]
     if _has_interval(told):
-        between = f"{_shown(row, told.low, '+')} … {_shown(row, told.high, '+')}"
+        between = f"{shown_in(row, told.low, '+')} … {shown_in(row, told.high, '+')}"
         cells += [tag("td", between), tag("td", _range(told, scale)), tag("td", f"{told.worse:.1%}")]
     else:
         cells += [tag("td"), tag("td"), tag("td")]
-    return tag("tr", *cells, tag("td", verdict, class_="told"), class_=verdict or None)
+    return tag("tr", *cells, tag("td", told.verdict, class_="told"), class_=told.verdict or None)
 
 
 def _has_interval(told: Interval) -> bool:
@@ -123,7 +121,3 @@ def _range(told: Interval, scale: float) -> Html:
     low, high = (50 + 50 * max(-1.0, min(1.0, (edge or 0.0) / scale)) for edge in (told.low, told.high))
     bar = tag("i", style=f"left: {low:.1f}%; width: {max(high - low, 1):.1f}%")
     return tag("span", bar, tag("b", style="left: 50%"), class_="range")
-
-
-def _shown(row: Mapping[str, Any], value: float | None, sign: str = "") -> str:
-    return "–" if value is None else f"{value:{sign}.{Name(row['figure'], row['of']).kind.digits}f}"
