@@ -20,13 +20,12 @@ from perception_infer.models import Bundle, ModelRepository
 from perception_infer.predictor import Predictor
 
 from ..data.coco import CocoDataset
+from ..data.unlabelled import Picture, as_dataset, from_bag, from_folder, list_sha256
 from ..models.network import Detector
 from ..models.restore import restore
-from .bags import from_bag
 from .candidate import Adaptation, AdaptedCandidate
 from .objects import Found, keep_counts
 from .params import AdaptParams
-from .pictures import Picture, as_dataset, from_folder, list_sha256
 from .selftraining import Course, SelfTraining, self_trained
 from .statistics import adapted, make_views
 from .teacher import thresholds_for_precision

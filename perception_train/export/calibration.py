@@ -1,4 +1,4 @@
-"""Pictures that 8-bit graphs are calibrated with: a dataset's, a folder's, or frames of a recording. Needs no torch."""
+"""Pictures that 8-bit graphs are calibrated with: a dataset's, a folder's, or frames of a recording."""
 
 from __future__ import annotations
 
@@ -10,10 +10,9 @@ from perception_common.errors import UserError
 from perception_infer.commands.run import read_picture
 from perception_infer.contract.geometry import Letterbox
 
-from ..adaptation.bags import from_bag
-from ..adaptation.pictures import Picture, from_folder
 from ..data.loader import letterboxed
 from ..data.mixture import TrainingData, as_mixture
+from ..data.unlabelled import Picture, from_bag, from_folder
 from .precision import Image
 
 _BAG_METADATA = "metadata.yaml"

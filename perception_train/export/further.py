@@ -1,4 +1,4 @@
-"""What a user asks for beside float32: precisions, a budget, and pictures to calibrate with. Needs no torch."""
+"""What a user asks for beside float32: precisions, a budget, and pictures to calibrate with."""
 
 from __future__ import annotations
 

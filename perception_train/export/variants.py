@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec.structs
 import numpy as np
@@ -16,12 +16,14 @@ from perception_infer.contract.manifest import HALF, Tolerance
 from perception_infer.contract.manifest import Variant as ManifestVariant
 from perception_infer.contract.parity import compare
 
-from ..training.validation import Outcome
 from .budget import Budget
 from .bundle import GRAPH_FILES, BackendName, Graph, Precision
 from .layers import has_two_stages
 from .precision import Image
 from .sensitivity import halved_within, quantised_within
+
+if TYPE_CHECKING:
+    from ..training.validation import Outcome
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 #: The outputs that parity is proven on, in the graph's order, and the metric that budgets are in, for each task.

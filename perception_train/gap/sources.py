@@ -21,9 +21,9 @@ from perception_infer.replay.truth import FrameTruth, Names, TrueBoxes, TrueMask
 from perception_sim.view.annotations import read_dataset
 from perception_sim.view.files import leads_out
 
-from ..adaptation.pictures import spread
 from ..data.augment import IGNORED
 from ..data.coco import ANNOTATIONS, CocoDataset
+from ..data.unlabelled import spread
 
 DATASET, FOLDER, BAG = "dataset", "folder", "bag"
 

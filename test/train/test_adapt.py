@@ -18,13 +18,12 @@ from perception_infer.models import Bundle, ModelRepository, open_bundle
 from perception_infer.predictor import Predictor
 from perception_infer.recordings.bag import Recording
 from perception_train import cli
-from perception_train.adaptation.bags import from_bag
 from perception_train.adaptation.command import adapt, load_model
 from perception_train.adaptation.objects import Found, keep_counts
 from perception_train.adaptation.params import AdaptParams
-from perception_train.adaptation.pictures import from_folder, list_sha256, spread
 from perception_train.adaptation.statistics import adapted, make_views
 from perception_train.data.coco import CocoDataset
+from perception_train.data.unlabelled import from_bag, from_folder, list_sha256, spread
 from perception_train.export.calibration import calibration_pictures
 from perception_train.export.candidate import Candidate
 
