@@ -38,6 +38,21 @@ def scene(size: tuple[int, int], rectangles: Mapping[str, tuple[int, int, int, i
     return picture
 
 
+class _Draft:
+    """A graph being put together: its nodes in order, and its constants by name."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, npt.NDArray[Any]] = {}
+
+    def constant(self, **values: tuple[npt.ArrayLike, npt.DTypeLike]) -> None:
+        self.constants |= {name: np.array(value, kind) for name, (value, kind) in values.items()}
+
+    def node(self, kind: str, inputs: Sequence[str], output: str | Sequence[str], **attributes: Any) -> None:
+        outputs = [output] if isinstance(output, str) else list(output)
+        self.nodes.append(helper.make_node(kind, list(inputs), outputs, **attributes))
+
+
 def detector_graph(
     score: float = 0.9,
     size: tuple[int, int] = (WIDTH, HEIGHT),
@@ -51,113 +66,94 @@ def detector_graph(
     channel is bright, and below which the others are dark. It ``hangs`` for weeks, on one core: "never", "on white" in
     the middle of the picture, or "always".
     """
-    width, height = size
-    nodes: list[onnx.NodeProto] = []
-    constants: dict[str, npt.NDArray[Any]] = {
-        "bright": np.array(limits[0], np.float32),
-        "dark": np.array(limits[1], np.float32),
-        "one": np.array(1, np.int64),
-        "width": np.array(width, np.int64),
-        "height": np.array(height, np.int64),
-        "backwards": np.array([-1], np.int64),
-        "end": np.array([-(2**31)], np.int64),
-        "last_axis": np.array([2], np.int64),
-        "axis_width": np.array([3], np.int64),
-        "axis_height": np.array([2], np.int64),
-        "step": np.array([-1], np.int64),
-        "class_scores": np.array([[score, score - 0.01, score - 0.02]], np.float32),
-        "class_labels": np.array([[0, 1, 2]], np.int32),
-        "minus": np.array(-1, np.int32),
-        "pads_boxes": np.array([0, 0, 0, 0, SLOTS - 3, 0], np.int64),
-        "pads_row": np.array([0, 0, 0, SLOTS - 3], np.int64),
-        "zero": np.array(0, np.float32),
-        "three": np.array([3], np.int64),
-        "index_axis": np.array([2], np.int64),
-        "spread": np.array([1, 3, 4], np.int64),
-        "others_0": np.array([1, 0, 0], np.int64),
-        "others_1": np.array([2, 2, 1], np.int64),
-    }
-
-    def node(kind: str, inputs: Sequence[str], output: str | Sequence[str], **attributes: Any) -> None:
-        outputs = [output] if isinstance(output, str) else list(output)
-        nodes.append(helper.make_node(kind, list(inputs), outputs, **attributes))
-
-    node("Cast", ["image"], "float", to=TensorProto.FLOAT)
-    node("Transpose", ["float"], "planes", perm=[0, 3, 1, 2])
-    node("Gather", ["planes", "others_0"], "other_0", axis=1)
-    node("Gather", ["planes", "others_1"], "other_1", axis=1)
-    node("Max", ["other_0", "other_1"], "others")
-    node("Greater", ["planes", "bright"], "is_bright")
-    node("Less", ["others", "dark"], "is_dark")
-    node("And", ["is_bright", "is_dark"], "hit")
-    node("Cast", ["hit"], "hits", to=TensorProto.FLOAT)
-    edges = []
-    for name, axis, side in (("x", "axis_height", "width"), ("y", "axis_width", "height")):
-        node("ReduceMax", ["hits"], f"{name}_any", axes=[2 if axis == "axis_height" else 3], keepdims=0)
-        node("ArgMax", [f"{name}_any"], f"{name}_low", axis=2, keepdims=0)
-        node("Slice", [f"{name}_any", "backwards", "end", "last_axis", "step"], f"{name}_reversed")
-        node("ArgMax", [f"{name}_reversed"], f"{name}_from_end", axis=2, keepdims=0)
-        node("Sub", [side, f"{name}_from_end"], f"{name}_high")
-        edges.append((f"{name}_low", f"{name}_high"))
-    for index, edge in enumerate((edges[0][0], edges[1][0], edges[0][1], edges[1][1])):
-        node("Unsqueeze", [edge, "last_axis"], f"edge_{index}")
-    node("Concat", [f"edge_{index}" for index in range(4)], "edges", axis=2)
-    node("Cast", ["edges"], "all_boxes", to=TensorProto.FLOAT)
-    node("ReduceMax", ["hits"], "found", axes=[2, 3], keepdims=0)
-    node("Mul", ["found", "class_scores"], "raw_scores")
-    node("TopK", ["raw_scores", "three"], ["top_scores", "order"], axis=1)
-    # Empty slots: score 0, box 0, label -1.
-    node("Greater", ["top_scores", "zero"], "filled")
-    node("Cast", ["filled"], "filled_float", to=TensorProto.FLOAT)
-    node("Unsqueeze", ["order", "index_axis"], "order_column")
-    node("Expand", ["order_column", "spread"], "order_boxes")
-    node("GatherElements", ["all_boxes", "order_boxes"], "top_boxes", axis=1)
-    node("Unsqueeze", ["filled_float", "index_axis"], "filled_column")
-    node("Mul", ["top_boxes", "filled_column"], "kept_boxes")
-    node("GatherElements", ["class_labels", "order"], "top_labels", axis=1)
-    node("Where", ["filled", "top_labels", "minus"], "kept_labels")
-    node("Pad", ["kept_boxes", "pads_boxes"], "boxes")
-    node("Pad", ["kept_labels", "pads_row", "minus"], "labels")
+    draft = _Draft()
+    _find_pixels(draft, limits)
+    _find_boxes(draft, size)
+    _fill_slots(draft, score)
     scores = "top_scores"
     if hangs != "never":
-        constants |= {"row": np.array(height // 2, np.int64), "column": np.array(width // 2, np.int64)}
-        constants |= {"white": np.array([255.0 if hangs == "on white" else -1.0], np.float32)}
-        constants |= {
-            "weeks": np.array([10**13], np.int64),
-            "going": np.array(True),
-            "start": np.array([0], np.float32),
-        }
-        node("Gather", ["float", "row"], "middle_row", axis=1)
-        node("Gather", ["middle_row", "column"], "middle", axis=1)
-        node("ReduceMin", ["middle"], "dullest", axes=[0, 1], keepdims=0)
-        node("GreaterOrEqual", ["dullest", "white"], "is_white")
-        node("Cast", ["is_white"], "white_times", to=TensorProto.INT64)
-        node("Mul", ["white_times", "weeks"], "times")
-        nodes.append(helper.make_node("Loop", ["times", "going", "start"], ["turned"], body=_turn()))
-        node("Mul", ["turned", "zero"], "turned_nothing")
-        node("Add", ["top_scores", "turned_nothing"], "turned_scores")
-        scores = "turned_scores"
+        scores = _hang(draft, scores, size, hangs)
     if work:
-        constants["matrix"] = np.random.default_rng(0).random((512, 512), np.float32) / 512
-        constants["tiny"] = np.array(0, np.float32)
-        # Begins from the picture, so that constant folding cannot take it away.
-        node("ReduceMean", ["planes"], "mean", axes=[0, 1, 2, 3], keepdims=0)
-        node("Add", ["matrix", "mean"], "work_0")
-        for index in range(work):
-            node("MatMul", [f"work_{index}", "matrix"], f"work_{index + 1}")
-        node("ReduceMean", [f"work_{work}"], "work_mean", axes=[0, 1], keepdims=0)
-        node("Mul", ["work_mean", "tiny"], "nothing")
-        node("Add", [scores, "nothing"], "worked_scores")
-        node("Pad", ["worked_scores", "pads_row"], "scores")
-    else:
-        node("Pad", [scores, "pads_row"], "scores")
+        scores = _work(draft, scores, work)
+    draft.node("Pad", [scores, "pads_row"], "scores")
     info = helper.make_tensor_value_info
     outputs = [
         info("boxes", TensorProto.FLOAT, [1, SLOTS, 4]),
         info("scores", TensorProto.FLOAT, [1, SLOTS]),
         info("labels", TensorProto.INT32, [1, SLOTS]),
     ]
-    return _model(nodes, constants, size, outputs)
+    return _model(draft.nodes, draft.constants, size, outputs)
+
+
+def _find_pixels(draft: _Draft, limits: tuple[float, float]) -> None:
+    """``hits`` [1, 3, H, W]: 1 where one channel is bright and the two others are dark."""
+    draft.constant(bright=(limits[0], np.float32), dark=(limits[1], np.float32))
+    draft.constant(others_0=([1, 0, 0], np.int64), others_1=([2, 2, 1], np.int64))
+    draft.node("Cast", ["image"], "float", to=TensorProto.FLOAT)
+    draft.node("Transpose", ["float"], "planes", perm=[0, 3, 1, 2])
+    draft.node("Gather", ["planes", "others_0"], "other_0", axis=1)
+    draft.node("Gather", ["planes", "others_1"], "other_1", axis=1)
+    draft.node("Max", ["other_0", "other_1"], "others")
+    draft.node("Greater", ["planes", "bright"], "is_bright")
+    draft.node("Less", ["others", "dark"], "is_dark")
+    draft.node("And", ["is_bright", "is_dark"], "hit")
+    draft.node("Cast", ["hit"], "hits", to=TensorProto.FLOAT)
+
+
+def _find_boxes(draft: _Draft, size: tuple[int, int]) -> None:
+    """``all_boxes`` [1, 3, 4]: the tight box around the hits of each channel."""
+    draft.constant(width=(size[0], np.int64), height=(size[1], np.int64), last_axis=([2], np.int64))
+    draft.constant(backwards=([-1], np.int64), end=([-(2**31)], np.int64), step=([-1], np.int64))
+    # What is looked through along x is the maximum over all rows (axis 2), and the other way round.
+    for name, axis, side in (("x", 2, "width"), ("y", 3, "height")):
+        draft.node("ReduceMax", ["hits"], f"{name}_any", axes=[axis], keepdims=0)
+        draft.node("ArgMax", [f"{name}_any"], f"{name}_low", axis=2, keepdims=0)
+        draft.node("Slice", [f"{name}_any", "backwards", "end", "last_axis", "step"], f"{name}_reversed")
+        draft.node("ArgMax", [f"{name}_reversed"], f"{name}_from_end", axis=2, keepdims=0)
+        draft.node("Sub", [side, f"{name}_from_end"], f"{name}_high")
+    for index, edge in enumerate(("x_low", "y_low", "x_high", "y_high")):
+        draft.node("Unsqueeze", [edge, "last_axis"], f"edge_{index}")
+    draft.node("Concat", [f"edge_{index}" for index in range(4)], "edges", axis=2)
+    draft.node("Cast", ["edges"], "all_boxes", to=TensorProto.FLOAT)
+
+
+def _fill_slots(draft: _Draft, score: float) -> None:
+    """``boxes`` and ``labels`` of the contract, best first, and ``top_scores`` [1, 3]; empty: score 0, label -1."""
+    draft.constant(class_scores=([[score, score - 0.01, score - 0.02]], np.float32))
+    draft.constant(class_labels=([[0, 1, 2]], np.int32), minus=(-1, np.int32), zero=(0, np.float32))
+    draft.constant(three=([3], np.int64), index_axis=([2], np.int64), spread=([1, 3, 4], np.int64))
+    draft.constant(pads_boxes=([0, 0, 0, 0, SLOTS - 3, 0], np.int64), pads_row=([0, 0, 0, SLOTS - 3], np.int64))
+    draft.node("ReduceMax", ["hits"], "found", axes=[2, 3], keepdims=0)
+    draft.node("Mul", ["found", "class_scores"], "raw_scores")
+    draft.node("TopK", ["raw_scores", "three"], ["top_scores", "order"], axis=1)
+    draft.node("Greater", ["top_scores", "zero"], "filled")
+    draft.node("Cast", ["filled"], "filled_float", to=TensorProto.FLOAT)
+    draft.node("Unsqueeze", ["order", "index_axis"], "order_column")
+    draft.node("Expand", ["order_column", "spread"], "order_boxes")
+    draft.node("GatherElements", ["all_boxes", "order_boxes"], "top_boxes", axis=1)
+    draft.node("Unsqueeze", ["filled_float", "index_axis"], "filled_column")
+    draft.node("Mul", ["top_boxes", "filled_column"], "kept_boxes")
+    draft.node("GatherElements", ["class_labels", "order"], "top_labels", axis=1)
+    draft.node("Where", ["filled", "top_labels", "minus"], "kept_labels")
+    draft.node("Pad", ["kept_boxes", "pads_boxes"], "boxes")
+    draft.node("Pad", ["kept_labels", "pads_row", "minus"], "labels")
+
+
+def _hang(draft: _Draft, scores: str, size: tuple[int, int], hangs: Hangs) -> str:
+    """The scores again, after weeks of turning in a loop; their new name."""
+    draft.constant(row=(size[1] // 2, np.int64), column=(size[0] // 2, np.int64))
+    draft.constant(white=([255.0 if hangs == "on white" else -1.0], np.float32))
+    draft.constant(weeks=([10**13], np.int64), going=(True, np.bool_), start=([0], np.float32))
+    draft.node("Gather", ["float", "row"], "middle_row", axis=1)
+    draft.node("Gather", ["middle_row", "column"], "middle", axis=1)
+    draft.node("ReduceMin", ["middle"], "dullest", axes=[0, 1], keepdims=0)
+    draft.node("GreaterOrEqual", ["dullest", "white"], "is_white")
+    draft.node("Cast", ["is_white"], "white_times", to=TensorProto.INT64)
+    draft.node("Mul", ["white_times", "weeks"], "times")
+    draft.node("Loop", ["times", "going", "start"], "turned", body=_turn())
+    draft.node("Mul", ["turned", "zero"], "turned_nothing")
+    draft.node("Add", [scores, "turned_nothing"], "turned_scores")
+    return "turned_scores"
 
 
 def _turn() -> onnx.GraphProto:
@@ -167,6 +163,21 @@ def _turn() -> onnx.GraphProto:
     after = [info("goes", TensorProto.BOOL, []), info("y", TensorProto.FLOAT, [1])]
     nodes = [helper.make_node("Identity", ["go"], ["goes"]), helper.make_node("Cos", ["x"], ["y"])]
     return helper.make_graph(nodes, "turn", before, after)
+
+
+def _work(draft: _Draft, scores: str, count: int) -> str:
+    """The scores again, after so many multiplications; their new name."""
+    matrix = np.random.default_rng(0).random((512, 512), np.float32) / 512
+    draft.constant(matrix=(matrix, np.float32), tiny=(0, np.float32))
+    # Begins from the picture, so that constant folding cannot take it away.
+    draft.node("ReduceMean", ["planes"], "mean", axes=[0, 1, 2, 3], keepdims=0)
+    draft.node("Add", ["matrix", "mean"], "work_0")
+    for index in range(count):
+        draft.node("MatMul", [f"work_{index}", "matrix"], f"work_{index + 1}")
+    draft.node("ReduceMean", [f"work_{count}"], "work_mean", axes=[0, 1], keepdims=0)
+    draft.node("Mul", ["work_mean", "tiny"], "nothing")
+    draft.node("Add", [scores, "nothing"], "worked_scores")
+    return "worked_scores"
 
 
 def segmenter_graph(size: tuple[int, int] = (WIDTH, HEIGHT)) -> bytes:
@@ -201,9 +212,8 @@ def _model(
     size: tuple[int, int],
     outputs: Sequence[onnx.ValueInfoProto],
 ) -> bytes:
-    used = {name for node in nodes for name in node.input}
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, [1, size[1], size[0], 3])
-    weights = [numpy_helper.from_array(array, name) for name, array in constants.items() if name in used]
+    weights = [numpy_helper.from_array(array, name) for name, array in constants.items()]
     graph = helper.make_graph(nodes, "rectangles", [image], list(outputs), weights)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     onnx.checker.check_model(model, full_check=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +21,45 @@ NASTY = "</script><script>window.broken = 1</script><img src=x onerror='window.b
 #: Frames a second.
 RATE = 20
 _START = 1_700_000_000_000_000_000
+_MODEL = {
+    "name": "yard",
+    "version": 12,
+    "title": "yard v12",
+    "architecture": "yolo_s",
+    "directory": "/models/yard/12",
+    "sha256": "9f" * 32,
+    "created": "2026-11-02T09:14:00+00:00",
+}
+_RUNNING = {
+    "backend": "onnxruntime",
+    "precision": "fp32",
+    "provider": "CPUExecutionProvider",
+    "threads": 2,
+    "selection": {"region": None, "tiles": None},
+}
+_TIMING = {
+    "wall_s": 41.2,
+    "cpu_s": 79.0,
+    "frames_per_second": 31.4,
+    "realtime_factor": 1.57,
+    "latency_ms": {
+        "read": {"p50": 0.61, "p99": 1.9, "max": 4.4},
+        "decode": {"p50": 3.2, "p99": 4.8, "max": 9.6},
+        "prepare": {"p50": 1.4, "p99": 2.0, "max": 2.9},
+        "infer": {"p50": 26.3, "p99": 33.1, "max": 58.0},
+        "total": {"p50": 31.6, "p99": 41.0, "max": 71.2},
+    },
+}
+_ENVIRONMENT = {
+    "python": "3.11.7",
+    "platform": "Linux-6.1-x86_64",
+    "cpu": "2 cores",
+    "onnxruntime": "1.23",
+    "opencv": "4.12",
+    "numpy": "2.3",
+    "perception_suite": "0.1.0",
+    "started": "2026-11-28T00:12:00+00:00",
+}
 
 
 @dataclass(frozen=True)
@@ -161,82 +201,49 @@ def _summary(
     frames: list[dict[str, Any]], classes: list[str], thresholds: list[float], task: str, truth: bool
 ) -> dict[str, Any]:
     seconds = (frames[-1]["time"] - frames[0]["time"]) / 1e9 if frames else 0.0
-    summary: dict[str, Any] = {
+    found = task == "detection"
+    # Copies, since tests write into what they get.
+    return {
         "schema": "perception_suite/replay/1",
-        "model": {
-            "name": "yard",
-            "version": 12,
-            "title": "yard v12",
-            "task": task,
-            "architecture": "yolo_s",
-            "classes": classes,
-            "thresholds": thresholds,
-            "directory": "/models/yard/12",
-            "sha256": "9f" * 32,
-            "created": "2026-11-02T09:14:00+00:00",
-        },
-        "running": {
-            "backend": "onnxruntime",
-            "precision": "fp32",
-            "provider": "CPUExecutionProvider",
-            "threads": 2,
-            "selection": {"region": None, "tiles": None},
-        },
-        "bag": {
-            "path": "/data/bags/yard_loop_3",
-            "topic": "/camera/front/image_raw",
-            "type": "sensor_msgs/msg/Image",
-            "files": [{"name": "yard_loop_3_0.mcap", "bytes": 734_003_200}],
-            "start_ns": _START,
-            "end_ns": _START + int(seconds * 1e9),
-            "duration_s": seconds,
-            "messages": len(frames) + 3,
-            "frames": len(frames),
-            "skipped": [{"reason": "the JPEG ends early", "count": 3, "first_index": 41}],
-            "warnings": ["8 frames are missing between 24.0 s and 24.4 s: the recorder was too slow"],
-        },
-        "truth": {
-            "kind": "topic" if truth else "none",
-            "source": "/ground_truth" if truth else None,
-            "joined_by": "stamp" if truth else None,
-            "frames": sum(frame["truth"] is not None for frame in frames),
-            "without_frame": 2 if truth else 0,
-            "objects": sum(len(frame["truth"]) for frame in frames if frame["truth"]) if truth else 0,
-            "unknown_classes": [],
-        },
+        "model": _MODEL | {"task": task, "classes": classes, "thresholds": thresholds},
+        "running": copy.deepcopy(_RUNNING),
+        "bag": _bag(frames, seconds),
+        "truth": _truth(frames, truth),
         "classes": classes,
-        "figures": None,
-        "counts": {},
+        "figures": _figures(frames, classes, thresholds, seconds / 60) if found and truth else None,
+        "counts": _counts(frames, classes, thresholds) if found else {},
         "stability": {"flicker": 0.043, "track_breaks_per_minute": 2.6, "jitter_px": 1.37, "tracks": 31},
-        "timing": {
-            "wall_s": 41.2,
-            "cpu_s": 79.0,
-            "frames_per_second": 31.4,
-            "realtime_factor": 1.57,
-            "latency_ms": {
-                "read": {"p50": 0.61, "p99": 1.9, "max": 4.4},
-                "decode": {"p50": 3.2, "p99": 4.8, "max": 9.6},
-                "prepare": {"p50": 1.4, "p99": 2.0, "max": 2.9},
-                "infer": {"p50": 26.3, "p99": 33.1, "max": 58.0},
-                "total": {"p50": 31.6, "p99": 41.0, "max": 71.2},
-            },
-        },
-        "environment": {
-            "python": "3.11.7",
-            "platform": "Linux-6.1-x86_64",
-            "cpu": "2 cores",
-            "onnxruntime": "1.23",
-            "opencv": "4.12",
-            "numpy": "2.3",
-            "perception_suite": "0.1.0",
-            "started": "2026-11-28T00:12:00+00:00",
-        },
+        "timing": copy.deepcopy(_TIMING),
+        "environment": copy.deepcopy(_ENVIRONMENT),
     }
-    if task == "detection":
-        summary["counts"] = _counts(frames, classes, thresholds)
-        if truth:
-            summary["figures"] = _figures(frames, classes, thresholds, seconds / 60)
-    return summary
+
+
+def _bag(frames: list[dict[str, Any]], seconds: float) -> dict[str, Any]:
+    return {
+        "path": "/data/bags/yard_loop_3",
+        "topic": "/camera/front/image_raw",
+        "type": "sensor_msgs/msg/Image",
+        "files": [{"name": "yard_loop_3_0.mcap", "bytes": 734_003_200}],
+        "start_ns": _START,
+        "end_ns": _START + int(seconds * 1e9),
+        "duration_s": seconds,
+        "messages": len(frames) + 3,
+        "frames": len(frames),
+        "skipped": [{"reason": "the JPEG ends early", "count": 3, "first_index": 41}],
+        "warnings": ["8 frames are missing between 24.0 s and 24.4 s: the recorder was too slow"],
+    }
+
+
+def _truth(frames: list[dict[str, Any]], known: bool) -> dict[str, Any]:
+    return {
+        "kind": "topic" if known else "none",
+        "source": "/ground_truth" if known else None,
+        "joined_by": "stamp" if known else None,
+        "frames": sum(frame["truth"] is not None for frame in frames),
+        "without_frame": 2 if known else 0,
+        "objects": sum(len(frame["truth"]) for frame in frames if frame["truth"]) if known else 0,
+        "unknown_classes": [],
+    }
 
 
 def _counts(frames: list[dict[str, Any]], classes: list[str], thresholds: list[float]) -> dict[str, Any]:
