@@ -13,7 +13,7 @@ import numpy as np
 
 from perception_infer.draw import draw_mask
 from perception_infer.evaluation.metrics import RECALL_POINTS, DetectionMetrics
-from perception_infer.replay.report import Picture
+from perception_infer.replay.report import Picture, build_report, choose_pictures
 
 WIDTH, HEIGHT = 640, 360
 CLASSES = ("cone", "drum", "person", "forklift", "pallet")
@@ -156,6 +156,21 @@ def segmentation(count: int = 60, *, truth: bool = True, classes: Sequence[str] 
     return Replay(summary, frames)
 
 
+def hostile() -> Replay:
+    """A replay in which everything that has a name is called the same."""
+    replay = detection(40, classes=(NASTY, "cone"), things=4)
+    summary = replay.summary
+    summary["model"] |= {"name": NASTY, "title": NASTY, "directory": NASTY}
+    summary["bag"] |= {"path": f"/bags/{NASTY}", "topic": NASTY, "warnings": [NASTY]}
+    summary["bag"]["skipped"] = [{"reason": NASTY, "count": 1, "first_index": 0}]
+    summary["truth"] |= {"source": NASTY, "unknown_classes": [NASTY]}
+    summary["environment"]["cpu"] = NASTY
+    summary["figures"]["by_size"][0]["name"] = NASTY
+    for frame in replay.frames:
+        frame["name"] = NASTY
+    return replay
+
+
 def picture_of(replay: Replay, index: int, role: str, width: int = 480) -> Picture:
     """A frame drawn: a floor, a wall, and what is there."""
     line = next(frame for frame in replay.frames if frame["index"] == index)
@@ -175,6 +190,13 @@ def picture_of(replay: Replay, index: int, role: str, width: int = 480) -> Pictu
         cv2.ellipse(image, centre, half, 0, 0, 360, colour, -1, cv2.LINE_AA)
     small = cv2.resize(image, (width, width * HEIGHT // WIDTH), interpolation=cv2.INTER_AREA)
     return Picture(cv2.imencode(".jpg", small)[1].tobytes(), small.shape[1], small.shape[0], role)
+
+
+def page_of(replay: Replay, most: int = 12, linked: dict[int, str] | None = None) -> str:
+    """The page, with the pictures that it would have."""
+    roles = choose_pictures(replay.summary, replay.frames, most)
+    pictures = {index: picture_of(replay, index, role) for index, role in roles.items()}
+    return build_report(replay.summary, replay.frames, pictures, linked)
 
 
 def _line(index: int, stamp: int, found: Any, truth: Any) -> dict[str, Any]:
