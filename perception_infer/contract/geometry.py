@@ -1,4 +1,4 @@
-"""Letterbox and its inverse: the only copy, used in training, export, evaluation and on the robot.
+"""Letterbox, its inverse, and how boxes overlap: the only copy, for training, export, evaluation and the robot.
 
 Coordinates are pixel edges: the whole image is (0, 0, width, height), a pixel's centre lies at +0.5.
 """
@@ -85,3 +85,15 @@ class Letterbox:
     def _transform(self) -> tuple[Boxes, Boxes]:
         x, y = self.scale
         return np.array([x, y, x, y], np.float32), np.array([self.left, self.top, self.left, self.top], np.float32)
+
+
+def iou_matrix(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Intersection over union of xyxy boxes [N, 4] and [M, 4], as [N, M]; 0 where both are empty."""
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    high = np.minimum(a[:, None, 2:], b[None, :, 2:])
+    overlap = np.prod(np.clip(high - low, 0, None), axis=2)
+    area_a, area_b = (np.prod(np.clip(x[:, 2:] - x[:, :2], 0, None), axis=1) for x in (a, b))
+    union = area_a[:, None] + area_b[None, :] - overlap
+    iou: npt.NDArray[np.float64] = np.divide(overlap, union, out=np.zeros_like(overlap), where=union > 0)
+    return iou

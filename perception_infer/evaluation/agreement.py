@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..contract.detections import Detections, Result, Segmentation
-from ..contract.parity import iou_matrix
-from .metrics import match_objects
+from ..contract.geometry import iou_matrix
+from .metrics import AT_50, match_objects
 
 
 def agreement(one: Result, other: Result, classes: Sequence[str], other_classes: Sequence[str]) -> float | None:
@@ -26,7 +26,7 @@ def agreement(one: Result, other: Result, classes: Sequence[str], other_classes:
             for found, known in ((one, classes), (other, other_classes))
         )
         iou = np.where(names[:, None] == others[None, :], iou_matrix(one.boxes, other.boxes), -1.0)
-        return 2.0 * float((match_objects(iou)[0] >= 0).sum()) / total
+        return 2.0 * float((match_objects(iou)[AT_50] >= 0).sum()) / total
     if isinstance(one, Segmentation) and isinstance(other, Segmentation) and tuple(classes) == tuple(other_classes):
         return float((one.mask == other.mask).mean())
     return None

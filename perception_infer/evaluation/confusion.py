@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from .metrics import IOU_THRESHOLDS
+from .metrics import AT_50, IOU_THRESHOLDS
 
 Ints = npt.NDArray[np.intp]
 Counts = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ def pair_up(
     for index in np.flatnonzero(object_of == -1) if free.any() else ():
         overlap = np.where(free, iou[index], -1.0)
         best = int(overlap.argmax())
-        if overlap[best] >= IOU_THRESHOLDS[0]:
+        if overlap[best] >= IOU_THRESHOLDS[AT_50]:
             object_of[index] = best
             free[best] = False
     hits, alarms = object_of >= 0, object_of == -1

@@ -8,13 +8,13 @@ ignored as COCOeval ignores them: who finds one is neither right nor wrong, who 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from perception_infer.contract.parity import iou_matrix
+from ..contract.geometry import iou_matrix
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -23,8 +23,8 @@ Ints = npt.NDArray[np.intp]
 IOU_THRESHOLDS: Floats = np.linspace(0.5, 0.95, 10)
 RECALL_POINTS: Floats = np.linspace(0.0, 1.0, 101)
 MAX_DETECTIONS = 100
-# Rows of IOU_THRESHOLDS that have a name of their own.
-_AT_50, _AT_75 = 0, 5
+#: Rows of `IOU_THRESHOLDS` that have a name of their own.
+AT_50, AT_75 = 0, 5
 # What an IoU must reach; COCOeval lets rounding pass at IoU 1.
 _LIMITS = np.minimum(IOU_THRESHOLDS, 1 - 1e-10)
 
@@ -151,6 +151,18 @@ def match_objects(iou: Floats) -> Ints:
     return found
 
 
+def joined(images: Sequence[ImageMatches]) -> ImageMatches:
+    """Images as one, one after the other; they may be none."""
+    none, no_row = np.zeros(0, np.intp), np.zeros((len(IOU_THRESHOLDS), 0), np.bool_)
+    return ImageMatches(
+        scores=np.concatenate([np.zeros(0), *(image.scores for image in images)]),
+        labels=np.concatenate([none, *(image.labels for image in images)]),
+        matched=np.concatenate([no_row, *(image.matched for image in images)], axis=1),
+        ignored=np.concatenate([no_row, *(image.ignored for image in images)], axis=1),
+        truth=np.concatenate([none, *(image.truth for image in images)]),
+    )
+
+
 class DetectionMetrics:
     """Collects images with `update` and answers with `compute`; `reset` starts again."""
 
@@ -182,23 +194,24 @@ class DetectionMetrics:
 
     def compute(self) -> Scores:
         """The metrics of all images so far."""
-        scores, labels, matched, ignored, truth = self._joined()
+        every = joined(self._images)
         precision = {}
-        for label, count in zip(*(x.tolist() for x in np.unique(truth, return_counts=True)), strict=True):
-            chosen = labels == label
-            order = np.argsort(-scores[chosen], kind="stable")
-            precision[label] = _average_precision(matched[:, chosen][:, order], ignored[:, chosen][:, order], count)
+        for label, count in zip(*(x.tolist() for x in np.unique(every.truth, return_counts=True)), strict=True):
+            chosen = every.labels == label
+            order = np.argsort(-every.scores[chosen], kind="stable")
+            matched, ignored = every.matched[:, chosen][:, order], every.ignored[:, chosen][:, order]
+            precision[label] = _average_precision(matched, ignored, count)
         if not precision:
             return Scores(float("nan"), float("nan"), float("nan"), {}, {}, len(self._images), 0)
         table = np.stack(list(precision.values()))
         return Scores(
             map=float(table.mean()),
-            map50=float(table[:, _AT_50].mean()),
-            map75=float(table[:, _AT_75].mean()),
+            map50=float(table[:, AT_50].mean()),
+            map75=float(table[:, AT_75].mean()),
             ap={label: float(values.mean()) for label, values in precision.items()},
-            ap50={label: float(values[_AT_50]) for label, values in precision.items()},
+            ap50={label: float(values[AT_50]) for label, values in precision.items()},
             images=len(self._images),
-            objects=len(truth),
+            objects=len(every.truth),
         )
 
     def precision_recall(self, threshold: float, label: int | None = None) -> tuple[float, float]:
@@ -220,23 +233,11 @@ class DetectionMetrics:
         return Curve(scores, found / np.arange(1, len(found) + 1), recall)
 
     def _hits(self, label: int | None) -> tuple[tuple[Bools, Floats], int]:
-        scores, labels, matched, ignored, truth = self._joined()
-        chosen = ~ignored[_AT_50] & (True if label is None else labels == label)
-        order = np.argsort(-scores[chosen], kind="stable")
-        objects = len(truth) if label is None else int((truth == label).sum())
-        return (matched[_AT_50, chosen][order], scores[chosen][order]), objects
-
-    def _joined(self) -> tuple[Floats, Ints, Bools, Bools, Ints]:
-        if not self._images:
-            nothing, none = np.zeros(0, np.intp), np.zeros((len(IOU_THRESHOLDS), 0), bool)
-            return np.zeros(0), nothing, none, none, nothing
-        return (
-            np.concatenate([image.scores for image in self._images]),
-            np.concatenate([image.labels for image in self._images]),
-            np.concatenate([image.matched for image in self._images], axis=1),
-            np.concatenate([image.ignored for image in self._images], axis=1),
-            np.concatenate([image.truth for image in self._images]),
-        )
+        every = joined(self._images)
+        chosen = ~every.ignored[AT_50] & (True if label is None else every.labels == label)
+        order = np.argsort(-every.scores[chosen], kind="stable")
+        objects = len(every.truth) if label is None else int((every.truth == label).sum())
+        return (every.matched[AT_50, chosen][order], every.scores[chosen][order]), objects
 
 
 def best_per_class(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.integer]) -> Ints:

@@ -20,13 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation.confusion import BACKGROUND
-from ..evaluation.metrics import IOU_THRESHOLDS, Floats, ImageMatches, Ints
+from ..evaluation.metrics import AT_50, AT_75, Floats, ImageMatches, Ints, joined
 from .figures import DETECTION_CLASS_FIGURES, DETECTION_FIGURES, SEGMENTATION_CLASS_FIGURES, SEGMENTATION_FIGURES
 from .weighted import WeightedPrecision
 
 #: With fewer blocks in a recording, the spread of resamples says nothing.
 FEWEST_BLOCKS = 5
-_AT_50, _AT_75 = 0, 5
 _BATCH = 50  # resamples at a time: bounds memory, changes no result
 
 
@@ -123,7 +122,7 @@ class DetectionCounts(Counts):
     """
 
     def __init__(self, images: Sequence[ImageMatches], classes: Sequence[str], thresholds: Sequence[float]) -> None:
-        every = _joined(images)
+        every = joined(images)
         frames = np.repeat(np.arange(len(images)), [len(image.scores) for image in images])
         objects_of = np.repeat(np.arange(len(images)), [len(image.truth) for image in images])
 
@@ -132,8 +131,8 @@ class DetectionCounts(Counts):
             flat = np.bincount(frame * shape[1] + label, minlength=shape[0] * shape[1])
             return flat.reshape(shape).astype(np.float64)
 
-        kept = (every.scores >= np.asarray(thresholds, np.float64)[every.labels]) & ~every.ignored[_AT_50]
-        hits = kept & every.matched[_AT_50]
+        kept = (every.scores >= np.asarray(thresholds, np.float64)[every.labels]) & ~every.ignored[AT_50]
+        hits = kept & every.matched[AT_50]
         found = (table(frames[chosen], every.labels[chosen]) for chosen in (kept, hits))
         super().__init__(classes, (table(objects_of, every.truth), *found), DETECTION_FIGURES, DETECTION_CLASS_FIGURES)
         self._precision = WeightedPrecision(every, frames, self.truth.sum(axis=0) > 0)
@@ -142,11 +141,11 @@ class DetectionCounts(Counts):
         """As `Counts.figures`; equal to `DetectionMetrics` to rounding."""
         truth, found, right = self._sums(weights)
         ap = np.stack([self._precision(w, objects) for w, objects in zip(weights, truth, strict=True)])
-        overall = [_mean(ap, (1, 2)), _mean(ap[:, _AT_50], 1), _mean(ap[:, _AT_75], 1)]
+        overall = [_mean(ap, (1, 2)), _mean(ap[:, AT_50], 1), _mean(ap[:, AT_75], 1)]
         hits, kept, objects = right.sum(axis=1), found.sum(axis=1), truth.sum(axis=1)
         f1 = _share(2 * hits, np.where((objects > 0) & (kept > 0), kept + objects, 0))
         overall += [_share(hits, kept), _share(hits, objects), f1]
-        by_class = [ap.mean(axis=1), ap[:, _AT_50], _share(right, found), _share(right, truth)]
+        by_class = [ap.mean(axis=1), ap[:, AT_50], _share(right, found), _share(right, truth)]
         return np.concatenate([np.stack(overall, axis=1), *by_class], axis=1)
 
 
@@ -223,17 +222,6 @@ def _resamples(frames: int, resampling: Resampling) -> Iterator[Ints]:
         drawn = ((first + np.arange(resampling.block)) % frames).reshape(count, -1)[:, :frames]
         flat = drawn + frames * np.arange(count)[:, None]
         yield np.bincount(flat.ravel(), minlength=count * frames).reshape(count, frames)
-
-
-def _joined(images: Sequence[ImageMatches]) -> ImageMatches:
-    none, no_row = np.zeros(0, np.intp), np.zeros((len(IOU_THRESHOLDS), 0), np.bool_)
-    return ImageMatches(
-        scores=np.concatenate([np.zeros(0), *(image.scores for image in images)]),
-        labels=np.concatenate([none, *(image.labels for image in images)]),
-        matched=np.concatenate([no_row, *(image.matched for image in images)], axis=1),
-        ignored=np.concatenate([no_row, *(image.ignored for image in images)], axis=1),
-        truth=np.concatenate([none, *(image.truth for image in images)]),
-    )
 
 
 def _share(part: Floats, whole: Floats) -> Floats:

@@ -11,9 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ..contract.detections import Detections
-from ..contract.parity import iou_matrix
+from ..contract.geometry import iou_matrix
 from ..evaluation.confusion import BACKGROUND, pair_up
 from ..evaluation.metrics import (
+    AT_50,
     IOU_THRESHOLDS,
     RECALL_POINTS,
     DetectionMetrics,
@@ -25,7 +26,6 @@ from ..evaluation.metrics import (
 from .stability import Stability
 from .truth import TrueBoxes
 
-_AT_50 = 0
 #: Bins of the histogram of scores.
 BINS = 20
 #: COCO's sizes, as areas of boxes in px².
@@ -142,14 +142,14 @@ class DetectionScorer:
         overlap = iou_matrix(found.boxes, boxes)
         objects = match_objects(np.where(found.labels[:, None] != labels[None, :], -1.0, overlap))
         ignored = (objects < 0) & found_crowds(found.boxes, found.labels, truth.boxes[crowd], truth.labels[crowd])
-        at_50 = objects[_AT_50]
+        at_50 = objects[AT_50]
         row = np.zeros(len(found), _FOUND)
         row["score"], row["label"], row["object"], row["area"] = found.scores, found.labels, at_50, _areas(found.boxes)
         row["matched"] = ((objects >= 0) * _BITS[:, None]).sum(0)
         row["ignored"] = (ignored * _BITS[:, None]).sum(0)
         true = np.zeros(len(labels), _TRUE)
         true["label"], true["area"], true["metres"] = labels, _areas(boxes), truth.metres[~crowd]
-        counted = kept & ~ignored[_AT_50]
+        counted = kept & ~ignored[AT_50]
         true["seen"][at_50[counted & (at_50 >= 0)]] = True
         self._found.append(row)
         self._true.append(true)

@@ -8,11 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..contract.parity import iou_matrix
-from ..evaluation.metrics import IOU_THRESHOLDS, match_objects
-
-#: From which overlap on two boxes of one class in frames after one another are the same object.
-_SAME = 0.5
+from ..contract.geometry import iou_matrix
+from ..evaluation.metrics import AT_50, match_objects
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,9 +79,9 @@ def _linked(
     others: npt.NDArray[np.floating],
     other_labels: npt.NDArray[np.integer],
 ) -> npt.NDArray[np.intp]:
-    """The other frame's box that each box [N] is, or −1."""
+    """The other frame's box that each box [N] is, or −1: of one class, and with an IoU of at least 0.5."""
     iou = np.where(labels[:, None] == other_labels[None, :], iou_matrix(boxes, others), -1.0)
-    found: npt.NDArray[np.intp] = match_objects(iou)[int(np.searchsorted(IOU_THRESHOLDS, _SAME))]
+    found: npt.NDArray[np.intp] = match_objects(iou)[AT_50]
     return found
 
 

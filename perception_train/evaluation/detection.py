@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_infer.contract.detections import Detections
-from perception_infer.contract.parity import iou_matrix
+from perception_infer.contract.geometry import iou_matrix
 from perception_infer.evaluation.confusion import pair_up
-from perception_infer.evaluation.metrics import DetectionMetrics, ImageMatches, match_objects
+from perception_infer.evaluation.metrics import AT_50, DetectionMetrics, ImageMatches, match_objects
 
 from ..data.coco import CocoDataset, Sample
 from .calibration import CalibrationCounter
@@ -25,7 +25,6 @@ OCCLUSION_EDGES = (0.0, 0.1, 0.4, 0.8, 1.0)
 CALIBRATED_FROM = 0.1
 """Confidences below are left out of the calibration: no threshold of ours lies there, and they would outnumber all."""
 EXAMPLES = 12
-_AT_50 = 0
 
 
 class _Image:
@@ -64,14 +63,14 @@ class DetectionRecord:
         counter = CalibrationCounter()
         for image in self._images:
             kept = image.found.scores >= CALIBRATED_FROM
-            counter.add(image.found.scores[kept], image.objects[_AT_50, kept] >= 0)
+            counter.add(image.found.scores[kept], image.objects[AT_50, kept] >= 0)
         return counter.result()
 
     def recall(self, chosen: Sequence[Bools], thresholds: npt.NDArray[np.floating]) -> tuple[int, float | None]:
         """How many of the objects are chosen (bool [G] of every picture), and the share found above the thresholds."""
         objects = found = 0
         for image, counted in zip(self._images, chosen, strict=True):
-            seen = image.objects[_AT_50, image.found.scores >= thresholds[image.found.labels]]
+            seen = image.objects[AT_50, image.found.scores >= thresholds[image.found.labels]]
             objects += int(counted.sum())
             found += int(counted[seen[seen >= 0]].sum())
         return objects, found / objects if objects else None
@@ -148,7 +147,7 @@ def _pairs(image: _Image, thresholds: npt.NDArray[np.floating]) -> tuple[Ints, I
     """See `pair_up`; the number of classes is the background."""
     found = image.found
     kept = found.scores >= thresholds[found.labels]
-    return pair_up(image.iou, image.objects[_AT_50], kept, found.labels, image.sample.labels, len(thresholds))
+    return pair_up(image.iou, image.objects[AT_50], kept, found.labels, image.sample.labels, len(thresholds))
 
 
 def _areas(sample: Sample) -> npt.NDArray[np.float64]:

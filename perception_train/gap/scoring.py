@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_infer.contract.detections import Detections, Segmentation
-from perception_infer.contract.parity import iou_matrix
+from perception_infer.contract.geometry import iou_matrix
 from perception_infer.evaluation.confusion import IGNORED, pair_up
-from perception_infer.evaluation.metrics import found_crowds, match_objects
+from perception_infer.evaluation.metrics import AT_50, found_crowds, match_objects
 from perception_infer.predictor import Predictor
 from perception_infer.replay.detections import DetectionScorer
 from perception_infer.replay.segmentation import SegmentationScorer
@@ -21,7 +21,6 @@ from perception_infer.replay.truth import FrameTruth, TrueBoxes, TrueMask
 from ..evaluation.calibration import CalibrationCounter
 from ..evaluation.detection import CALIBRATED_FROM
 
-_AT_50 = 0
 Figures = dict[str, Any]
 
 
@@ -54,8 +53,8 @@ class BoxScoring:
             return None
         counter = CalibrationCounter()
         for image in self._scorer.matches():
-            chosen = (image.scores >= CALIBRATED_FROM) & ~image.ignored[_AT_50]
-            counter.add(image.scores[chosen], image.matched[_AT_50, chosen])
+            chosen = (image.scores >= CALIBRATED_FROM) & ~image.ignored[AT_50]
+            counter.add(image.scores[chosen], image.matched[AT_50, chosen])
         return {
             "metric": "map50",
             "value": told["map50"],
@@ -150,8 +149,8 @@ def _less(before: float | None, after: float | None) -> float | None:
 def _errors(found: Detections, truth: TrueBoxes, none: int) -> tuple[float, str]:
     crowd, labels = truth.ignored, truth.labels[~truth.ignored]
     overlap = iou_matrix(found.boxes, truth.boxes[~crowd])
-    own = match_objects(np.where(found.labels[:, None] != labels[None, :], -1.0, overlap))[_AT_50]
-    ignored = found_crowds(found.boxes, found.labels, truth.boxes[crowd], truth.labels[crowd])[_AT_50] & (own < 0)
+    own = match_objects(np.where(found.labels[:, None] != labels[None, :], -1.0, overlap))[AT_50]
+    ignored = found_crowds(found.boxes, found.labels, truth.boxes[crowd], truth.labels[crowd])[AT_50] & (own < 0)
     true, told = pair_up(overlap, own, ~ignored, found.labels, labels, none)
     parts = {
         "missed": int((told == none).sum()),

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_infer.contract.detections import Detections, Result
-from perception_infer.contract.parity import iou_matrix
+from perception_infer.contract.geometry import iou_matrix
 
 from .scores import NOTHING, Score
 

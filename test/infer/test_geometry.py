@@ -1,4 +1,4 @@
-"""The letterbox and its inverse, on any sizes."""
+"""The letterbox and its inverse, on any sizes, and how boxes overlap."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from perception_infer.contract.geometry import PAD_VALUE, Letterbox
+from perception_infer.contract.geometry import PAD_VALUE, Letterbox, iou_matrix
 
 SIDES = st.integers(1, 2000)
 SIZES = st.tuples(SIDES, SIDES)
@@ -108,3 +108,14 @@ def test_masks_come_back_to_where_boxes_do(source: tuple[int, int]) -> None:
         edges = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         box = np.array([[left + low[0], top + low[1], left + high[0], top + high[1]]], np.float32)
         assert np.abs(letterbox.boxes_to_source(box)[0] - edges).max() <= 0.501
+
+
+def test_iou_matrix_against_a_plain_formula() -> None:
+    rng = np.random.default_rng(0)
+    a, b = (np.sort(rng.random((n, 2, 2)) * 50, axis=1).reshape(n, 4) for n in (7, 5))
+    for i, j in np.ndindex(7, 5):
+        width = max(0.0, min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0]))
+        height = max(0.0, min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1]))
+        areas = sum((x[2] - x[0]) * (x[3] - x[1]) for x in (a[i], b[j]))
+        assert iou_matrix(a, b)[i, j] == pytest.approx(width * height / (areas - width * height))
+    assert iou_matrix(np.zeros((1, 4)), np.zeros((1, 4)))[0, 0] == 0

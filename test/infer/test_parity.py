@@ -10,7 +10,7 @@ import pytest
 from bundles import expected_slots
 
 from perception_infer.contract.manifest import Tolerance
-from perception_infer.contract.parity import compare_detections, compare_masks, iou_matrix
+from perception_infer.contract.parity import compare_detections, compare_masks
 
 RECTANGLES = {"red": (10, 10, 60, 60), "green": (100, 20, 180, 90), "blue": (30, 120, 90, 200)}
 Answer = dict[str, npt.NDArray[Any]]
@@ -110,14 +110,3 @@ def test_masks() -> None:
     assert parity.problem is not None
     assert compare_masks(want, have, Tolerance(agreement=0.98)).problem is None
     assert "shape" in (compare_masks(want, {"mask": have["mask"][:1]}, Tolerance()).problem or "")
-
-
-def test_iou_matrix_against_a_plain_formula() -> None:
-    rng = np.random.default_rng(0)
-    a, b = (np.sort(rng.random((n, 2, 2)) * 50, axis=1).reshape(n, 4) for n in (7, 5))
-    for i, j in np.ndindex(7, 5):
-        width = max(0.0, min(a[i, 2], b[j, 2]) - max(a[i, 0], b[j, 0]))
-        height = max(0.0, min(a[i, 3], b[j, 3]) - max(a[i, 1], b[j, 1]))
-        areas = sum((x[2] - x[0]) * (x[3] - x[1]) for x in (a[i], b[j]))
-        assert iou_matrix(a, b)[i, j] == pytest.approx(width * height / (areas - width * height))
-    assert iou_matrix(np.zeros((1, 4)), np.zeros((1, 4)))[0, 0] == 0

@@ -17,8 +17,9 @@ from memorised import SIDES, memorise
 from shapes import make_dataset
 
 from perception_common.errors import UserError
+from perception_infer.contract.geometry import iou_matrix
 from perception_infer.contract.manifest import Tolerance
-from perception_infer.contract.parity import compare_detections, iou_matrix
+from perception_infer.contract.parity import compare_detections
 from perception_infer.launching.isaac import Camera, components
 from perception_train.data.coco import CocoDataset
 from perception_train.export.candidate import Candidate, Source

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from perception_infer.contract.parity import iou_matrix
+from perception_infer.contract.geometry import iou_matrix
+from perception_infer.evaluation.metrics import Floats, Ints
 
-from .frames import Boxes, Floats, FrameLine, Ints, read_areas, read_boxes, read_frames
+from .frames import Boxes, FrameLine, read_areas, read_boxes, read_frames
 
 # Shares of the pictures, in the order in which frames are taken; what is left becomes an even sample.
 _SHARES = {"worst": 0.25, "false alarm": 0.2, "miss": 0.2, "best": 0.1, "uncertain": 0.5}

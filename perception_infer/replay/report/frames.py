@@ -9,20 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perception_infer.contract.parity import iou_matrix
+from perception_infer.contract.geometry import iou_matrix
 from perception_infer.evaluation.confusion import pixel_iou
-from perception_infer.evaluation.metrics import best_per_class, found_crowds, match_objects
+from perception_infer.evaluation.metrics import AT_50, Bools, Floats, Ints, best_per_class, found_crowds, match_objects
 
-Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.intp]
-Bools = npt.NDArray[np.bool_]
 #: One line of frames.jsonl.
 FrameLine = Mapping[str, Any]
 
 #: Detections below this score, or half of their class's threshold, are not on the page.
 FLOOR = 0.05
-# The first of metrics.IOU_THRESHOLDS is 0.5, where replay.json counts errors.
-_AT_50 = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,8 +191,8 @@ def _matched(rows: Floats, truth: Floats) -> tuple[Bools, Bools, Ints]:
     labels, true_labels = rows[:, 5].astype(np.intp), truth[:, 4].astype(np.intp)
     iou = iou_matrix(rows[:, :4], truth[:, :4])
     iou[(labels[:, None] != true_labels) | ignored] = -1.0
-    object_of = match_objects(iou)[_AT_50]
+    object_of = match_objects(iou)[AT_50]
     right = object_of >= 0
     finder[object_of[right]] = np.flatnonzero(right)
-    neutral = ~right & found_crowds(rows[:, :4], labels, truth[ignored, :4], true_labels[ignored])[_AT_50]
+    neutral = ~right & found_crowds(rows[:, :4], labels, truth[ignored, :4], true_labels[ignored])[AT_50]
     return right, neutral, finder
