@@ -1,7 +1,6 @@
 """MuJoCo's physically based renderer, Filament: roughness, metals, light from the sky, soft shadows.
 
-It needs Vulkan, on a GPU or in software (lavapipe). Without it Filament ends the process, so it is tried in
-a child process first.
+It needs Vulkan, on a GPU or in software (lavapipe); see `perception_sim.rendering.vulkan`.
 
 Filament's own post-processing adds noise that differs from frame to frame, and the same scene has to give the
 same picture. Frames are therefore taken before it, as linear light at twice the size, and averaged and
@@ -11,17 +10,10 @@ where much of a picture is dark, that is taken from a second frame, exposed long
 
 from __future__ import annotations
 
-import contextlib
 import functools
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-
-from perception_common.errors import UserError
 
 from ..camera import View
 from ..world import NO_THING, World
@@ -29,6 +21,7 @@ from . import Geometry, Kept, Region
 from .classic import NEAR_M, VISIBLE, ClassicRenderer, far_plane
 from .gl import mujoco
 from .physical import Physical, encoded, physical
+from .vulkan import check, open_context, silence
 
 _SUPERSAMPLING = 2
 # Linear values below _DARK are too coarse: where that many of them are, a second frame, so many times as long, is
@@ -37,73 +30,7 @@ _DARK, _DARK_SHARE, _LONGER = 16, 0.01, 8
 _LONGER_UNTIL = 250 // _LONGER
 # What a white pixel's luminance is in cd/m²: Filament's camera is set to f/16, 1/125 s, ISO 100.
 _WHITE_NITS = 1.2 * 16.0**2 * 125.0
-_TRIAL_S = 60.0
 _HIDDEN_GROUP = 4
-_FIX = "apt-get install libvulkan1 mesa-vulkan-drivers, or use the renderer 'classic'"
-
-
-def open_context() -> Any:
-    """A Filament context on Vulkan, a ``mujoco.mjrf.Context``. Where that cannot be, this ends the process.
-
-    Raises:
-        UserError: this MuJoCo has no Filament.
-
-    """
-    try:
-        # The materials are found only once this is imported.
-        import mujoco.studio
-        from mujoco import mjrf
-    except ImportError as missing:
-        told = f"MuJoCo {mujoco.__version__} comes without the renderer Filament"
-        raise UserError(told, fix="pip install 'mujoco>=4', or use the renderer 'classic'") from missing
-    with _silence():
-        return mjrf.Context(mjrf.ContextConfig(graphics_api=mjrf.GraphicsApi.GRAPHICS_API_VULKAN))
-
-
-@functools.lru_cache(maxsize=1)
-def check() -> None:
-    """Try in a child process whether Filament runs here (once; half a second).
-
-    Raises:
-        UserError: it does not.
-
-    """
-    # It dies by a signal where there is no Vulkan: that should not leave a core file.
-    code = (
-        "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0)); "
-        f"from {__name__} import open_context; open_context()"
-    )
-    path = os.pathsep.join(entry for entry in sys.path if entry)
-    where = {**os.environ, "PYTHONPATH": path}
-    try:
-        tried = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=where, timeout=_TRIAL_S
-        )
-    except subprocess.TimeoutExpired:
-        raise UserError("Filament cannot render: Vulkan does not answer", fix=_FIX) from None
-    if tried.returncode:
-        raise UserError(f"Filament cannot render: {_reason(tried.stderr)}", fix=_FIX)
-
-
-def _reason(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line.removeprefix("reason:") for line in lines if line.startswith("reason:")]
-    return (told or lines or ["Vulkan does not start"])[-1].strip().rstrip(".")
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Swallow what libraries print meanwhile: a command's own output may be JSON."""
-    sys.stdout.flush()
-    kept = os.dup(1)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 1)
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nowhere)
 
 
 @functools.lru_cache(maxsize=1)
@@ -286,7 +213,7 @@ class FilamentRenderer:
         """Free everything held in Vulkan and OpenGL."""
         self._free()
         self._labels.close()
-        with _silence():
+        with silence():
             del self._targets
             self._sizes.close()
             del self._sizes, self._context

@@ -16,9 +16,10 @@ from perception_common.errors import UserError
 from perception_sim.camera import View
 from perception_sim.rendering import RENDERERS, open_renderer, skylight
 from perception_sim.rendering.classic import ClassicRenderer
-from perception_sim.rendering.filament import FilamentRenderer, check
+from perception_sim.rendering.filament import FilamentRenderer
 from perception_sim.rendering.gl import mujoco
 from perception_sim.rendering.physical import encoded, linear
+from perception_sim.rendering.vulkan import check, open_context
 from perception_sim.world import World
 
 SPHERE, BOX = mujoco.mjtGeom.mjGEOM_SPHERE, mujoco.mjtGeom.mjGEOM_BOX
@@ -226,6 +227,13 @@ def test_light_from_the_sky() -> None:
     pixels = sum(6 * size * size for size in (32, 16, 8, 4, 2))
     assert packed.startswith(b"\xabKTX 11\xbb\r\n\x1a\n")
     assert len(packed) == 64 + int.from_bytes(packed[60:64], "little") + 5 * 4 + 4 * pixels
+
+
+def test_a_mujoco_without_filament_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(mujoco, "studio", raising=False)
+    monkeypatch.setitem(sys.modules, "mujoco.studio", None)
+    with pytest.raises(UserError, match=f"MuJoCo {mujoco.__version__} comes without the renderer Filament"):
+        open_context()
 
 
 def test_filament_is_refused_in_one_line_where_it_cannot_run() -> None:

@@ -14,8 +14,8 @@ from perception_sim import rendering
 from perception_sim.camera import View, orbit
 from perception_sim.lens import Lens
 from perception_sim.rendering import RENDERERS, open_renderer
-from perception_sim.rendering.filament import check
 from perception_sim.rendering.viewer import Viewer, source_of
+from perception_sim.rendering.vulkan import check
 
 WIDTH, HEIGHT = 160, 128
 STRAIGHT = View(orbit(np.zeros(3), 0.6, 0.4, 0.7), (0.0, 0.0, 0.0), 0.0, 45.0)
