@@ -19,12 +19,12 @@ from ..loading import Proven
 from ..models import Bundle, ModelRepository, open_bundle, resolve_location
 from ..predictor import Predictor
 from ..retention import prune
+from .errands import Errands
 from .lineup import Lineup
 from .record import Record
 from .rules import Announcement, Answer, Hung, Load, Rules, ServerStatus
 
 T = TypeVar("T")
-_IDLE_POLL_SECONDS = 0.5
 
 
 def _busy() -> bool:
@@ -60,17 +60,13 @@ class ModelServer:
         self._lock = threading.Condition()
         self._record = record or Record(History(None, repository.root, lambda line: tell(line, True)), rules.name)
         self._lineup = Lineup(self._lock, rules, self._record.serves, self._on_dismissed)
-        self._wanted: Announcement | None = None
-        self._loading: Announcement | None = None
+        self._errands = Errands(self._lock, self._load_announced)
         self._held: Announcement | None = None
-        self._again: Announcement | None = None
         self._lost = ""
         self._pinned = False
         self._waits = ""
         self._loads = self._refused = self._ignored = 0
         self._last_error = ""
-        self._closed = False
-        self._thread: threading.Thread | None = None
 
     def load_first(self, version: int | None = None) -> bool:
         """Make a model of the repository ready, now; an engine is never waited for, but built in the background.
@@ -101,7 +97,7 @@ class ModelServer:
         with self._lock:
             refusal = self._judge(announcement)
             if refusal is None:
-                self._want(announcement)
+                self._errands.want(announcement)
         if refusal:
             self._refuse(announcement.version, refusal)
 
@@ -144,8 +140,7 @@ class ModelServer:
         line = f"{hung.title} hangs: {kept}; it is loaded anew"
         with self._lock:
             self._last_error, self._lost = line, ""
-            self._again = self._announcement_of(bundle, again=True)
-            self._wake_loader()
+            self._errands.want(self._announcement_of(bundle, again=True))
         self._tell(line, True)
 
     @property
@@ -162,14 +157,14 @@ class ModelServer:
     def replacing(self) -> bool:
         """Whether a model serves while its successor is being loaded, or waits for its first frame."""
         with self._lock:
-            loads = self._loading is not None and self._lineup.shown is not None
+            loads = self._errands.loading and self._lineup.shown is not None
             return loads or self._lineup.replacing
 
     def status(self) -> ServerStatus:
         """Counters and state; the model shown is the one that answers, else the one that waits for a first frame."""
         with self._lock:
             status = ServerStatus(
-                loading=self._loading is not None,
+                loading=self._errands.loading,
                 pinned=self._pinned,
                 waits=self._waits,
                 loads=self._loads,
@@ -194,11 +189,7 @@ class ModelServer:
 
     def close(self, timeout: float = 1.5) -> None:
         """Give up loading and free the models. The worker must have stopped."""
-        with self._lock:
-            self._closed = True
-            self._lock.notify_all()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        self._errands.close(timeout)
         with self._lock:
             self._lineup.close()
         self._record.ended()
@@ -209,7 +200,7 @@ class ModelServer:
             self._ignored += 1
             return ""
         version, newest_model = announcement.version, self._lineup.newest
-        under_way = {pending.version for pending in (self._wanted, self._loading) if pending}
+        under_way = self._errands.versions()
         serves = newest_model is not None and version == newest_model.bundle.manifest.version
         # By hand, the version that serves is chosen against the one that loads.
         if version in under_way or (serves and not (announcement.by_hand and under_way)):
@@ -229,22 +220,10 @@ class ModelServer:
             return ""
         return None
 
-    def _want(self, announcement: Announcement) -> None:
-        """Load this next. Called with the lock held."""
-        self._wanted = announcement
-        self._wake_loader()
-
-    def _wake_loader(self) -> None:
-        """There is something to load. Called with the lock held."""
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._load_wanted, name="model loader", daemon=True)
-            self._thread.start()
-        self._lock.notify_all()
-
     def _load_now(self, bundle: Bundle, why: str) -> bool:
         self._record.require_same(bundle)
         try:
-            self._ready(self._load(bundle, self._is_closed, False), why)
+            self._ready(self._load(bundle, self._errands.closed, False), why)
         except EngineMissing as error:
             if self._rules.build == "never":
                 raise
@@ -253,53 +232,33 @@ class ModelServer:
             return False
         return True
 
-    def _load_wanted(self) -> None:
-        """The loader thread: always the newest announcement, one at a time."""
-        while (announcement := self._next_wanted()) is not None:
-            try:
-                self._load_one(announcement)
-            except Cancelled:
-                self._put_off(announcement)
-            except UserError as error:
-                self._give_up(announcement, str(error))
-            except Exception as error:  # the loader must outlive a bundle that breaks in a new way
-                self._give_up(announcement, repr(error))
+    def _load_announced(self, announcement: Announcement) -> None:
+        """Called by the thread of `Errands`."""
+        try:
+            self._load_one(announcement)
+        except Cancelled:
+            if not self._errands.take_up(announcement):
+                self._tell(f"{announcement.title} given up: a newer announcement came", False)
+        except UserError as error:
+            self._give_up(announcement, str(error))
+        except Exception as error:  # the loader must outlive a bundle that breaks in a new way
+            self._give_up(announcement, repr(error))
 
     def _load_one(self, announcement: Announcement) -> None:
         bundle = self._open(announcement)
         may_build = self._rules.build == "at_once"
         if announcement.rebuild and not may_build:
-            self._wait_until_idle()
+            self._errands.wait_until(self._idle)
             may_build = True
         try:
             # Nothing serves until it does.
-            superseded = self._is_closed if announcement.again else self._superseded
+            superseded = self._errands.closed if announcement.again else self._errands.superseded
             self._ready(self._load(bundle, superseded, may_build), announcement.why)
         except EngineMissing as error:
             if self._rules.build != "when_idle":
                 raise
             self._tell(f"{bundle.title} waits: {error}, which happens when nobody needs answers", False)
             self._rebuild(bundle, error.backend)
-
-    def _next_wanted(self) -> Announcement | None:
-        """Wait for an announcement to load; None when the server is closed."""
-        with self._lock:
-            self._loading = None
-            self._lock.wait_for(lambda: self._closed or self._wanted is not None or self._again is not None)
-            if self._closed:
-                return None
-            if self._again is not None:
-                self._loading, self._again = self._again, None
-                return self._loading
-            self._loading, self._wanted = self._wanted, None
-            return self._loading
-
-    def _wait_until_idle(self) -> None:
-        while not self._idle():
-            with self._lock:
-                self._lock.wait_for(self._superseded, _IDLE_POLL_SECONDS)
-            if self._superseded():
-                raise Cancelled
 
     def _open(self, announcement: Announcement) -> Bundle:
         bundle = open_bundle(self._locate(announcement), self._repository.trust)
@@ -322,7 +281,7 @@ class ModelServer:
 
     def _locate(self, announcement: Announcement) -> Path:
         if self._fetch is not None and is_remote(announcement.uri):
-            return self._fetch(announcement, self._superseded)
+            return self._fetch(announcement, self._errands.superseded)
         return resolve_location(announcement.uri, self._repository.root)
 
     def _ready(self, proven: Proven, why: str) -> None:
@@ -332,7 +291,7 @@ class ModelServer:
         with self._lock:
             # Closed while a step of the loading could not be interrupted: nobody would free it later.
             unused: Predictor | None = predictor
-            if not self._closed:
+            if not self._errands.closed():
                 unused = self._lineup.offer(predictor)
                 self._loads += 1
                 self._waits = ""
@@ -362,8 +321,8 @@ class ModelServer:
         """Load a bundle once more when its engine can be built, unless there is something newer to load."""
         with self._lock:
             self._waits = backend
-            if self._wanted is None:
-                self._want(self._announcement_of(bundle, rebuild=True))
+            if not self._errands.waiting:
+                self._errands.want(self._announcement_of(bundle, rebuild=True))
 
     def _announcement_of(
         self, bundle: Bundle, by_hand: bool = False, rebuild: bool = False, again: bool = False
@@ -380,15 +339,6 @@ class ModelServer:
         if serves is None or serves.bundle.manifest.version != version:
             self._record.withdraw(version)
         self._refuse(version, f"{failed.bundle.title} on {failed.backend.name} refused: {why}")
-
-    def _put_off(self, announcement: Announcement) -> None:
-        """Something has to be loaded before this; it is taken up again after a model that hung, but not otherwise."""
-        with self._lock:
-            taken_up = self._again is not None and self._wanted is None
-            if taken_up:
-                self._wanted = announcement
-        if not taken_up:
-            self._tell(f"{announcement.title} given up: a newer announcement came", False)
 
     def _give_up(self, announcement: Announcement, why: str) -> None:
         if announcement.again:
@@ -408,10 +358,3 @@ class ModelServer:
             self._last_error = line
         self._record.refused(version, line)
         self._tell(line, True)
-
-    def _is_closed(self) -> bool:
-        return self._closed
-
-    def _superseded(self) -> bool:
-        with self._lock:
-            return self._closed or self._wanted is not None or self._again is not None
