@@ -1,7 +1,7 @@
 """Which model answers: the rules of announcements, loading in the background, and swaps between two frames.
 
-No ROS here. Three threads meet in `server.ModelServer`: the node's (announcements), its loader's (`errands`), and the one
-worker that answers frames.
+No ROS here. Three threads meet in `server.ModelServer`: the node's (announcements), its loader's (`errands`), and the
+one worker that answers frames.
 """
 
 from .patience import PatientLoad
