@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from .camera import View
-from .presets import Labels
 from .rendering.viewer import Alone, Box, Viewer
+from .sections import Labels
 from .world import World
 
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from .annotate import Alone, Annotation, label, tight_box
-from .presets import Labels
+from .sections import Labels
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -1,4 +1,4 @@
-"""JSON Schema of presets, for editors, from the declarations in `presets`."""
+"""JSON Schema of presets, for editors, from the declarations in `sections`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from perception_common.params import specs
 from perception_common.schemas import document, mapping, value_schema
 
 from .axes import NATURAL, describe, limits
-from .presets import SECTIONS, preset_names
+from .presets import preset_names
+from .sections import SECTIONS
 
 
 def preset_schema() -> dict[str, Any]:

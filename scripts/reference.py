@@ -17,7 +17,7 @@ from perception_common.yaml_files import one_line
 from perception_infer.contract.manifest import json_schema as manifest_schema
 from perception_infer.replay.schema import json_schema as replay_schema
 from perception_sim.axes import describe
-from perception_sim.presets import SECTIONS
+from perception_sim.sections import SECTIONS
 
 _GENERATED = "*Made from the code when this site was built.*"
 _EVERYWHERE = """

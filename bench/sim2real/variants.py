@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from perception_sim.axes import dump
-from perception_sim.presets import Sensor
+from perception_sim.sections import Sensor
 
 World = dict[str, Any]
 

@@ -10,8 +10,8 @@ import numpy as np
 from perception_common.errors import UserError
 
 from ..camera import View, orbit
-from ..presets import Camera
 from ..sampling import Optics, group, standing_distance, viewing_distance
+from ..sections import Camera
 from ..world import World
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from perception_common.errors import UserError
 
 from ..lens import MAX_ANGLE, Lens
-from ..presets import Camera, Preset
+from ..presets import Preset
 from ..randomize import Chance
 from ..rendering.viewer import source_of
+from ..sections import Camera
 from ..sensor import SensorSettings
 
 _LENS_ATTEMPTS = 10

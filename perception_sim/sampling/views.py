@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..camera import View, orbit
-from ..presets import Camera, Preset
+from ..presets import Preset
 from ..randomize import Choice
 from ..rendering.viewer import Viewer
+from ..sections import Camera
 from ..world import World
 from .optics import Optics
 

@@ -17,10 +17,11 @@ from worlds import world_of
 from perception_sim import rle
 from perception_sim.annotate import annotate, label, tight_box
 from perception_sim.camera import View
-from perception_sim.presets import Labels, load_preset
+from perception_sim.presets import load_preset
 from perception_sim.rendering import open_renderer
 from perception_sim.rendering.viewer import Alone, Viewer
 from perception_sim.sampling import Optics, group
+from perception_sim.sections import Labels
 from perception_sim.staging import propose_view
 
 ALL = Labels(min_box_px=1.0, max_occlusion=1.0, max_truncation=1.0, min_visible_px=1)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from perception_common.errors import UserError
 from perception_sim import axes
-from perception_sim.presets import Camera, Content, load_preset, parse_preset, preset_names, reference_preset
+from perception_sim.presets import load_preset, parse_preset, preset_names, reference_preset
 from perception_sim.randomize import number, shares
+from perception_sim.sections import Camera, Content
 
 _NUMBERS = st.floats(-1e3, 1e3)
 

@@ -18,9 +18,10 @@ from perception_sim import rle
 from perception_sim.annotate import Annotation
 from perception_sim.composite import Cutout, Placement, before, paste
 from perception_sim.generation.producer import millimetres
-from perception_sim.presets import Labels, Preset, load_preset, parse_preset, preset_names
+from perception_sim.presets import Preset, load_preset, parse_preset, preset_names
 from perception_sim.rendering import open_renderer
 from perception_sim.rendering.viewer import Viewer
+from perception_sim.sections import Labels
 from perception_sim.shot import PASTED, RENDERED, Shot, Studio
 from perception_sim.staging import settled_world
 
