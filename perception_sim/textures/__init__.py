@@ -14,6 +14,7 @@ from . import photographs
 from . import picture as texture_image
 
 Color = tuple[float, float, float]
+Palette = tuple[Color, ...]
 _BLEND_STEPS = 256
 _ONE_THREAD = 1 << 17
 """Products of matrices of up to so many multiplications are OpenBLAS's to do in one thread."""

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from . import Color
+from . import Palette
 
-Palette = tuple[Color, ...]
 _WHITE, _YELLOW = (0.9, 0.9, 0.87), (0.93, 0.74, 0.16)
 PALETTES: dict[str, tuple[Palette, ...]] = {
     "boards": (
