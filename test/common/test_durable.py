@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from waiting import until
 
 from perception_common import durable
 from perception_common.errors import UserError
@@ -42,9 +43,7 @@ def test_a_killed_writer_leaves_a_whole_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
     for attempt in range(8):
         process = subprocess.Popen([sys.executable, "-c", WRITER, str(path)])
-        end = time.monotonic() + 20
-        while not path.exists() and time.monotonic() < end:
-            time.sleep(0.01)
+        until(path.exists)
         time.sleep(0.013 * attempt)
         process.send_signal(signal.SIGKILL)
         process.wait()

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from matrix import Fault
 from test_hostile import zero
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from builtin_interfaces.msg import Time
-from infer_client import World, until
+from infer_client import World
 from rclpy.node import Node
 from robots import CAMERA_HZ, MAX_AGE_MS, TIME, Robot, ages_of, at, begin
 from rosgraph_msgs.msg import Clock

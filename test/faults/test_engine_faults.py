@@ -22,8 +22,9 @@ import pytest
 from bundles import write_detector
 from filelock import FileLock, Timeout
 from matrix import Fault
-from servers import Bench, ask, until, version
+from servers import Bench, ask, version
 from test_hostile import zero
+from waiting import PATIENCE, until
 
 from perception_infer.backends.select import Wish
 from perception_infer.cancelling import Cancelled, never
@@ -38,7 +39,6 @@ from perception_infer.models import Bundle, open_bundle
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
 ENGINES = "Engines"
 RTX = "tensorrt_rtx"
-PATIENCE = 60.0
 LIMITS = Limits(seconds=100)
 
 
@@ -103,13 +103,6 @@ def locked(root: Path) -> int:
     return count
 
 
-def eventually(condition: Callable[[], Any]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit, "did not happen in time"
-        time.sleep(0.002)
-
-
 @pytest.mark.fault(
     ENGINES,
     "the builder is killed",
@@ -144,7 +137,7 @@ def test_a_hanging_builder(fault: Fault, bundle: Bundle, tmp_path: Path) -> None
         """How long a build that hangs lasts; three seconds are waited for the limit."""
 
         def hang() -> None:
-            eventually(builders)
+            until(builders)
             builders()[0].suspend()
 
         began, stopper = time.monotonic(), threading.Thread(target=hang)
@@ -189,7 +182,7 @@ class Building:
         self.node = psutil.Process(self.process.pid)
 
     def hang(self) -> None:
-        eventually(lambda: builders(self.node))
+        until(lambda: builders(self.node))
         self.builders = builders(self.node)
         for builder in self.builders:
             builder.suspend()

@@ -17,10 +17,11 @@ from matrix import Fault
 from own_mounts import Disk, require_own_mounts, with_disk
 from served import FakeServer, reply
 from test_hostile import zero
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, World, until
+from infer_client import RECTANGLES, World
 
 from perception_common.errors import UserError
 from perception_infer.history import FILE_NAME, Event, History

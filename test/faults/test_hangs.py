@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from bundles import scene, write_detector
 from matrix import Fault
+from waiting import PATIENCE
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import NODE, PATIENCE, RECTANGLES, World
+from infer_client import NODE, RECTANGLES, World
 
 _PICTURE = scene((320, 240), RECTANGLES)
 _WHITE = np.full((240, 320, 3), 255, np.uint8)

@@ -15,7 +15,8 @@ import onnx
 import pytest
 from bundles import write_detector
 from matrix import Fault
-from servers import Bench, at_rest, until
+from servers import Bench, at_rest
+from waiting import until
 
 from perception_common import durable
 from perception_common.errors import UserError

@@ -18,10 +18,11 @@ from bundles import scene, write_detector
 from matrix import Fault
 from served import FakeServer, reply
 from test_hostile import HOSTILE, rogue_locations, zero
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import NODE, RECTANGLES, Client, World, until
+from infer_client import NODE, RECTANGLES, Client, World
 from vision_msgs.msg import VisionInfo
 
 PICTURE = scene((320, 240), RECTANGLES)

@@ -21,8 +21,9 @@ import pytest
 from bundles import scene, write_detector
 from matrix import Fault
 from onnx import helper, numpy_helper
-from servers import PICTURE, Bench, ask, at_rest, until, version
+from servers import PICTURE, Bench, ask, at_rest, version
 from test_hostile import accepted, relist, served, zero
+from waiting import until
 
 from perception_infer.benchmark.partner import Partner
 from perception_infer.contract.detections import Detections
@@ -130,7 +131,6 @@ class Robot:
         )
 
     def wait(self, condition: Callable[[], bool]) -> None:
-        from infer_client import until
 
         until(condition, lambda: self._processes.log(self.process)[-2000:])
 

@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 import torch
 from matrix import Fault
 from shapes import make_dataset, small_run
+from waiting import until
 
 from bench.kills import kill_again_and_again
 from perception_common.errors import UserError
@@ -71,12 +71,15 @@ def unreadable(run: Path) -> int:
     return 0
 
 
-def until(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert process.poll() is None, "the run has ended"
-        assert time.monotonic() < limit
-        time.sleep(0.02)
+def meanwhile(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:
+    """Wait for what a run does, and no longer than it runs."""
+
+    def happened() -> bool:
+        found = bool(condition())
+        assert found or process.poll() is None, "the run has ended"
+        return found
+
+    until(happened, patience=PATIENCE, pause=0.02)
 
 
 def lines(told: str) -> list[str]:
@@ -166,7 +169,7 @@ def test_killed_many_times(fault: Fault, data: Path, tmp_path: Path) -> None:
     fault.observe(f"unreadable after {deaths.kills} deaths", unreadable(run), zero)
     size = (run / checkpoint.LAST).stat().st_size
     writer = subprocess.Popen([sys.executable, "-c", IN_PLACE, str(run / checkpoint.LAST)], text=True)
-    until(lambda: 0 < (run / checkpoint.LAST).stat().st_size < size, writer)
+    meanwhile(lambda: 0 < (run / checkpoint.LAST).stat().st_size < size, writer)
     writer.kill()
     writer.wait()
     fault.plant("killed while it writes over the old one", unreadable(run))
@@ -184,7 +187,7 @@ def test_told_to_end(fault: Fault, data: Path, tmp_path: Path) -> None:
         told = quick(data, folder, steps=100_000, checkpoint_seconds=600.0)
         process = subprocess.Popen(command(told), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         table = folder / "run" / "train.csv"
-        until(lambda: table.exists() and table.read_text().count("\n") > 12, process)
+        meanwhile(lambda: table.exists() and table.read_text().count("\n") > 12, process)
         process.send_signal(number)
         process.communicate(timeout=PATIENCE)
         assert process.returncode == (0 if number == signal.SIGTERM else -number)
@@ -305,7 +308,7 @@ def test_a_dataset_that_changes(fault: Fault, tmp_path: Path) -> None:
     make_dataset(tmp_path / "val", 6, seed=2)
     told = quick(tmp_path, tmp_path, steps=100_000, cache_mb=0, checkpoint_seconds=1.0)
     process = subprocess.Popen(command(told), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    until((tmp_path / "run" / checkpoint.LAST).exists, process)
+    meanwhile((tmp_path / "run" / checkpoint.LAST).exists, process)
     for path in (tmp_path / "train" / "images").iterdir():
         path.write_bytes(path.read_bytes()[:60])
     said, _ = process.communicate(timeout=PATIENCE)

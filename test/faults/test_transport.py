@@ -14,11 +14,12 @@ import psutil
 import pytest
 from matrix import Fault
 from test_hostile import zero
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 import rclpy
-from infer_client import World, until
+from infer_client import World
 from rclpy.context import Context
 from rclpy.node import Node
 from robots import CAMERA_HZ, CAMERA_TIMEOUT, PICTURE, TIME, Robot, ages_of, at, begin

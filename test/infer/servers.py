@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from bundles import scene, write_detector
+from waiting import until
 
 from perception_infer.backends.select import Wish
 from perception_infer.cancelling import Cancelled
@@ -112,13 +112,6 @@ def ask(server: ModelServer) -> Answer[float] | None:
 def version(server: ModelServer) -> int:
     answer = ask(server)
     return answer.predictor.bundle.manifest.version if answer else 0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + WAIT
-    while not condition():
-        assert time.monotonic() < limit, "did not happen in time"
-        time.sleep(0.002)
 
 
 def at_rest(server: ModelServer, **counts: int) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 from bundles import scene, write_detector
-from servers import until
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer import loading

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from servers import Bench, until, version
+from servers import Bench, version
+from waiting import until
 
 from perception_common.errors import UserError
 

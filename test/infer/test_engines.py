@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import psutil
 import pytest
 from bundles import write_detector
 from onnx import TensorProto, helper
+from waiting import until
 
 from perception_common import durable
 from perception_common.errors import UserError
@@ -200,12 +200,8 @@ def test_two_processes_on_an_empty_cache_build_once(repository: Path, tmp_path: 
 
 def test_a_killed_builder_leaves_the_lock_and_no_process(repository: Path, tmp_path: Path, engines: Engines) -> None:
     with building(repository, engines.root) as process:
-        workers: list[psutil.Process] = []
-        limit = time.monotonic() + 60
-        while not workers:
-            assert time.monotonic() < limit
-            workers = psutil.Process(process.pid).children()
-            time.sleep(0.002)
+        until(lambda: psutil.Process(process.pid).children())
+        workers = psutil.Process(process.pid).children()
         process.send_signal(signal.SIGKILL)
     _, alive = psutil.wait_procs(workers, timeout=20)
     assert not alive, "the worker dies with its parent"
@@ -215,10 +211,7 @@ def test_a_killed_builder_leaves_the_lock_and_no_process(repository: Path, tmp_p
 
 def test_ctrl_c_ends_a_build(repository: Path, tmp_path: Path) -> None:
     with building(repository, tmp_path / "cache") as process:
-        limit = time.monotonic() + 60
-        while not psutil.Process(process.pid).children():
-            assert time.monotonic() < limit
-            time.sleep(0.002)
+        until(lambda: psutil.Process(process.pid).children())
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=20)
     assert process.returncode == 130

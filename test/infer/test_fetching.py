@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.x509.oid import NameOID
 from safetensors.numpy import save
 from served import FakeServer, reply, start_server
-from servers import Loader, at_rest, until
+from servers import Loader, at_rest
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer.cancelling import Cancelled, never

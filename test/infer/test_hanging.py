@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 
 import pytest
-from servers import PICTURE, WAIT, Bench, ask, at_rest, until, version
+from servers import PICTURE, WAIT, Bench, ask, at_rest, version
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer.cancelling import Abandoned, Cancelled

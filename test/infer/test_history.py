@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from servers import Bench, ask, at_rest, until, version
+from servers import Bench, ask, at_rest, version
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer import history as module

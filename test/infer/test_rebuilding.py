@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 
 import pytest
-from servers import Bench, at_rest, until, version
+from servers import Bench, at_rest, version
+from waiting import until
 
 from perception_common.errors import UserError
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from bundles import write_detector
-from servers import Bench, ask, at_rest, until
+from servers import Bench, ask, at_rest
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer.history import FILE_NAME, Event, History

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from servers import Bench, ask, at_rest, until, version
+from servers import Bench, ask, at_rest, version
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer.models import ModelRepository

@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 
 import pytest
-from servers import Bench, ask, at_rest, until, version
+from servers import Bench, ask, at_rest, version
+from waiting import until
 
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor

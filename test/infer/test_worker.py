@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
+from waiting import until
 
 from perception_infer.cancelling import Abandoned
 from perception_infer.ros.frames import Frame, Outcome, Recent, SequenceGaps
@@ -70,12 +71,6 @@ class Harness:
             for message in messages:
                 self.worker.put(message)
 
-    def settled(self, condition: Callable[[], bool]) -> None:
-        limit = time.monotonic() + WAIT
-        while not condition():
-            assert time.monotonic() < limit
-            time.sleep(0.001)
-
 
 @pytest.fixture
 def harness() -> Iterator[Harness]:
@@ -90,7 +85,7 @@ def test_only_the_newest_waits(harness: Harness) -> None:
     harness.begin(1)
     harness.put(2, 3, 4)
     harness.go_on.release(2)
-    harness.settled(lambda: harness.worker.counts().processed == 2)
+    until(lambda: harness.worker.counts().processed == 2)
     counts = harness.worker.counts()
     assert harness.taken == [1, 4]
     assert (counts.received, counts.processed, counts.unprocessed, counts.lost_in_swaps) == (4, 2, 2, 0)
@@ -112,11 +107,11 @@ def test_every_outcome_is_counted_once_and_the_worker_goes_on(
     harness.outcome = outcome
     harness.begin(1)
     harness.go_on.release()
-    harness.settled(lambda: getattr(harness.worker.counts(), field) == 1)
+    until(lambda: getattr(harness.worker.counts(), field) == 1)
     harness.outcome = Outcome.PROCESSED
     harness.begin(2)
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 1)
+    until(lambda: harness.worker.counts().processed == 1)
     assert [str(error) for error in harness.errors] == (["x"] if isinstance(outcome, Exception) else [])
 
 
@@ -137,7 +132,7 @@ def test_what_is_only_begun_is_waited_for_by_another_thread(harness: Harness) ->
         harness.threads["finish"].clear()
         harness.begin(number)
         harness.go_on.release()
-        harness.settled(lambda number=number: harness.worker.counts().processed == number + 1)
+        until(lambda number=number: harness.worker.counts().processed == number + 1)
         assert harness.threads["finish"] == threads
 
 
@@ -152,7 +147,7 @@ def test_frames_wait_for_a_swap_and_for_what_it_made_wait(harness: Harness) -> N
     # 2 came before the swap and was replaced. What came from then on waits, in its order.
     assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (1, 0)
     harness.go_on.release(5)
-    harness.settled(lambda: harness.worker.counts().processed == 5)
+    until(lambda: harness.worker.counts().processed == 5)
     assert harness.taken == harness.published == [1, 3, 4, 5, 6]
 
 
@@ -163,7 +158,7 @@ def test_frames_that_a_swap_costs_are_counted_apart(harness: Harness) -> None:
     # Six wait at most.
     assert (harness.worker.counts().unprocessed, harness.worker.counts().lost_in_swaps) == (2, 2)
     harness.go_on.release(7)
-    harness.settled(lambda: harness.worker.counts().processed == 7)
+    until(lambda: harness.worker.counts().processed == 7)
     assert harness.taken == [0, *range(3, 9)]
 
 
@@ -172,7 +167,7 @@ def test_a_model_that_cannot_keep_up_is_back_at_the_newest_frame_soon(harness: H
     harness.replacing = True
     harness.put(*range(1, 41))
     harness.go_on.release(2)
-    harness.settled(lambda: harness.worker.counts().processed == 2)
+    until(lambda: harness.worker.counts().processed == 2)
     assert harness.taken == [0, 40]
     assert harness.worker.counts().lost_in_swaps == 39
     # Another swap is another reason to wait.
@@ -181,7 +176,7 @@ def test_a_model_that_cannot_keep_up_is_back_at_the_newest_frame_soon(harness: H
     harness.replacing = True
     harness.put(42, 43)
     harness.go_on.release(3)
-    harness.settled(lambda: harness.worker.counts().processed == 5)
+    until(lambda: harness.worker.counts().processed == 5)
     assert harness.taken[-3:] == [41, 42, 43]
 
 
@@ -194,7 +189,7 @@ def test_each_camera_waits_for_itself_in_a_swap() -> None:
         harness.worker.put(message, source=1)
     harness.worker.put("a1")
     harness.go_on.release(4)
-    harness.settled(lambda: harness.worker.counts().processed == 4)
+    until(lambda: harness.worker.counts().processed == 4)
     assert harness.taken == ["a0", "b1", "a1", "b2"]
     assert harness.worker.stop()
 
@@ -203,7 +198,7 @@ def test_a_frame_during_a_swap_that_is_answered_is_not_lost(harness: Harness) ->
     harness.replacing = True
     harness.begin(1)
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 1)
+    until(lambda: harness.worker.counts().processed == 1)
     assert harness.worker.counts().lost_in_swaps == 0
 
 
@@ -219,7 +214,7 @@ def test_pause_waits_for_the_frame_in_work_and_drops_the_rest(harness: Harness) 
     harness.worker.resume()
     harness.begin(4)
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 2)
+    until(lambda: harness.worker.counts().processed == 2)
 
 
 def test_a_worker_that_never_began_stops() -> None:
@@ -256,14 +251,14 @@ def test_with_time_to_spare_one_thread_does_all(harness: Harness) -> None:
     for message in range(3):
         harness.begin(message)
         harness.go_on.release()
-        harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
+        until(lambda message=message: harness.worker.counts().processed == message + 1)
     assert harness.threads == {stage: {"frames: run"} for stage in ("prepare", "run", "finish")}
 
 
 def test_while_the_model_runs_the_next_frame_is_prepared_and_the_last_published(harness: Harness) -> None:
     harness.begin(1)
     harness.worker.put(2)
-    harness.settled(lambda: harness.prepared == [1, 2])
+    until(lambda: harness.prepared == [1, 2])
     assert harness.taken == [1], "prepared while the model runs"
     harness.publishing.clear()
     harness.go_on.release()
@@ -274,7 +269,7 @@ def test_while_the_model_runs_the_next_frame_is_prepared_and_the_last_published(
     assert harness.entered.acquire(timeout=WAIT)
     harness.publishing.set()
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 3)
+    until(lambda: harness.worker.counts().processed == 3)
     assert harness.published == [1, 2, 3], "in order"
     assert harness.threads["prepare"] == {"frames: run", "frames: prepare"}
     assert "frames: finish" in harness.threads["finish"]
@@ -288,17 +283,17 @@ def test_a_frame_is_prepared_as_late_as_can_be(harness: Harness) -> None:
         # Long enough that a machine that halts this test for half a second fails nothing.
         time.sleep(0.8)
         harness.go_on.release()
-        harness.settled(lambda message=message: harness.worker.counts().processed == message + 1)
+        until(lambda message=message: harness.worker.counts().processed == message + 1)
     harness.begin("runs")
     for message in ("old", "older", "newest"):
         harness.worker.put(message)
     time.sleep(0.1)
     assert harness.prepared[-1] == "runs", "there is time"
-    harness.settled(lambda: harness.prepared[-1] == "newest")
+    until(lambda: harness.prepared[-1] == "newest")
     assert harness.taken[-1] == "runs"
     harness.worker.put("too late")
     harness.go_on.release(3)
-    harness.settled(lambda: harness.worker.counts().processed == 6)
+    until(lambda: harness.worker.counts().processed == 6)
     assert harness.published[-3:] == ["runs", "newest", "too late"]
     assert harness.worker.counts().unprocessed == 2
 
@@ -311,7 +306,7 @@ def test_cameras_are_served_in_turn() -> None:
         for number in (1, 2):
             harness.worker.put(f"{name}{number}", source=source)
     harness.go_on.release(4)
-    harness.settled(lambda: harness.worker.counts().processed == 4)
+    until(lambda: harness.worker.counts().processed == 4)
     assert harness.taken == ["b0", "a2", "c2", "b2"], "the newest of the camera that was served longest ago"
     assert harness.worker.processed() == [1, 2, 1]
     assert harness.worker.stop()
@@ -332,7 +327,7 @@ def test_a_fast_camera_does_not_starve_a_slow_one() -> None:
     thread.start()
     for number in range(20):
         harness.worker.put(number, source=1)
-        harness.settled(lambda number=number: harness.worker.processed()[1] == number + 1)
+        until(lambda number=number: harness.worker.processed()[1] == number + 1)
     stop.set()
     thread.join()
     assert harness.worker.stop()
@@ -345,7 +340,7 @@ def test_frames_of_several_cameras_share_a_run() -> None:
     for source, name in enumerate("abc"):
         harness.worker.put(name, source=source)
     harness.go_on.release(3)
-    harness.settled(lambda: harness.worker.counts().processed == 4)
+    until(lambda: harness.worker.counts().processed == 4)
     assert harness.runs == [["a0"], ["b", "c"], ["a"]]
     assert harness.worker.stop()
 
@@ -363,9 +358,9 @@ def test_a_stage_that_breaks_ends_nothing(harness: Harness, monkeypatch: pytest.
         monkeypatch.setattr(harness, stage, breaks)
     harness.go_on.release(10)
     harness.worker.put(f"bad {stage}")
-    harness.settled(lambda: harness.worker.counts().failed + harness.worker.counts().processed == 1)
+    until(lambda: harness.worker.counts().failed + harness.worker.counts().processed == 1)
     harness.worker.put("good")
-    harness.settled(lambda: "good" in harness.published)
+    until(lambda: "good" in harness.published)
     assert [str(error) for error in harness.errors] == [stage]
     assert harness.worker.counts().failed == (stage != "after")
 
@@ -373,7 +368,7 @@ def test_a_stage_that_breaks_ends_nothing(harness: Harness, monkeypatch: pytest.
 def test_pause_drops_what_was_prepared_ahead_and_waits_for_publishing(harness: Harness) -> None:
     harness.begin(1)
     harness.worker.put(2)
-    harness.settled(lambda: harness.prepared == [1, 2])
+    until(lambda: harness.prepared == [1, 2])
     harness.publishing.clear()
     assert not harness.worker.pause(timeout=0.05)
     harness.go_on.release()
@@ -385,7 +380,7 @@ def test_pause_drops_what_was_prepared_ahead_and_waits_for_publishing(harness: H
     harness.worker.resume()
     harness.begin(3)
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 2)
+    until(lambda: harness.worker.counts().processed == 2)
 
 
 def test_every_frame_is_accounted_for_under_load() -> None:
@@ -407,15 +402,15 @@ def test_every_frame_is_accounted_for_under_load() -> None:
 def test_a_thread_that_the_model_keeps_is_left_behind_and_never_publishes(harness: Harness) -> None:
     harness.begin("hangs")
     harness.worker.put("waits")
-    harness.settled(lambda: harness.prepared == ["hangs", "waits"])
+    until(lambda: harness.prepared == ["hangs", "waits"])
     assert harness.worker.replace() == 1
     assert harness.entered.acquire(timeout=WAIT), "a fresh thread goes on"
     assert harness.taken == ["hangs", "waits"]
     harness.go_on.release(2)
-    harness.settled(lambda: harness.published == ["waits"])
+    until(lambda: harness.published == ["waits"])
     harness.begin("after")
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 2)
+    until(lambda: harness.worker.counts().processed == 2)
     counts = harness.worker.counts()
     assert (counts.received, counts.failed, counts.hung, counts.unprocessed) == (3, 1, 1, 0)
     assert harness.published == ["waits", "after"]
@@ -427,12 +422,12 @@ def test_a_thread_that_is_told_before_it_is_replaced_ends(harness: Harness) -> N
     harness.begin(1)
     harness.go_on.release()
     harness.worker.put(2)
-    harness.settled(lambda: not harness.worker._threads[0].is_alive())
+    until(lambda: not harness.worker._threads[0].is_alive())
     assert harness.worker.counts().failed == 0
     harness.outcome = Outcome.PROCESSED
     assert harness.worker.replace() == 1
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.counts().processed == 1)
+    until(lambda: harness.worker.counts().processed == 1)
     assert (harness.worker.counts().hung, harness.published, harness.errors) == (1, [2], [])
 
 
@@ -443,5 +438,5 @@ def test_a_thread_that_is_still_kept_is_told_when_stopping() -> None:
     harness.worker.replace()
     assert not harness.worker.stop(timeout=0.2)
     harness.go_on.release()
-    harness.settled(lambda: harness.worker.stop(timeout=0.2))
+    until(lambda: harness.worker.stop(timeout=0.2))
     assert harness.published == []

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 STUBBORN = """
 import signal, subprocess, sys, time
@@ -22,9 +23,7 @@ time.sleep(60)
 
 def test_a_process_that_ignores_sigint_and_its_child_are_ended(processes: Any) -> None:
     process = processes.start([sys.executable, "-c", STUBBORN], "stubborn")
-    end = time.monotonic() + 20
-    while "child" not in processes.log(process) and time.monotonic() < end:
-        time.sleep(0.05)
+    until(lambda: "child" in processes.log(process))
     child = int(processes.log(process).split()[1])
     assert processes.stop(process, patience=0.5) == 7
     for _ in range(40):

@@ -25,11 +25,11 @@ from rclpy.parameter import Parameter
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 from vision_msgs.msg import Detection2DArray, LabelInfo, VisionInfo
+from waiting import PATIENCE, until
 
 from perception_common.ros import qos
 from perception_common.ros.images import image_to_msg
 
-PATIENCE = 60.0
 NODE = "perception_infer.ros.infer_node"
 RECTANGLES = {"red": (40, 40, 100, 80), "blue": (200, 60, 240, 200)}
 Stamp = tuple[int, int]
@@ -198,14 +198,6 @@ class World:
             # A test destroys what it no longer wants from its own thread, and the wait may have begun with it.
             with contextlib.suppress(InvalidHandle):
                 self.executor.spin_once(timeout_sec=0.05)
-
-
-def until(condition: Callable[[], bool], told: Callable[[], str] = lambda: "") -> None:
-    """Wait for a condition, or fail with what is known."""
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit, f"did not happen in time. {told()}"
-        time.sleep(0.01)
 
 
 def boxes(message: object) -> list[list[float]]:

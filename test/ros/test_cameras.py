@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 from bundles import scene, write_detector
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from diagnostic_msgs.msg import DiagnosticArray
-from infer_client import Start, World, until
+from infer_client import Start, World
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 pytest.importorskip("rclpy")
 pytest.importorskip("vision_msgs")
 
-from infer_client import until
 
 PUBLISHER = """
 import sys, time

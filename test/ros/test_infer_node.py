@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from bundles import scene, write_detector
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, Client, Stamp, Start, World, boxes, until
+from infer_client import RECTANGLES, Client, Stamp, Start, World, boxes
 from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 

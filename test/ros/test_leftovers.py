@@ -7,12 +7,13 @@ import mmap
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 from perception_common.ros import leftovers
 
@@ -47,13 +48,6 @@ rclpy.spin(node)
 """
 
 
-def until(condition: Callable[[], Any]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit, "did not happen in time"
-        time.sleep(0.02)
-
-
 def begin(processes: Any, role: str, topic: str) -> Any:
     return processes.start([sys.executable, "-c", NODE, role, topic], name=role)
 
@@ -80,7 +74,7 @@ def test_what_a_killed_node_left_goes_and_what_the_living_use_stays(processes: A
     killed.kill()
     killed.wait()
     # The living let go of what they had mapped of it within some seconds.
-    until(lambda: leftovers.remove() >= 0 and gone(left))
+    until(lambda: leftovers.remove() >= 0 and gone(left), patience=PATIENCE, pause=0.02)
     assert all(path.exists() for path in living)
     another = begin(processes, "listener", "one")
     until(lambda: HEARD in processes.log(another) and HEARD in processes.log(listener))

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 from bundles import scene, write_detector
+from waiting import PATIENCE
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import PATIENCE, Start, World
+from infer_client import Start, World
 
 NAMES = ("red", "blue")
 PICTURES = [scene((320, 240), {name: (40, 40, 100, 80)}) for name in NAMES]

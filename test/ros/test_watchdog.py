@@ -15,10 +15,11 @@ import numpy as np
 import psutil
 import pytest
 from bundles import scene, write_detector
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, Client, Start, World, until
+from infer_client import RECTANGLES, Client, Start, World
 from lifecycle_msgs.msg import Transition
 
 PICTURE = scene((320, 256), RECTANGLES)

@@ -21,7 +21,7 @@ import psutil
 import pytest
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
-from worlds import tree
+from worlds import finished, tree, until_finished
 
 from perception_common.errors import UserError
 from perception_sim.generation.generate import generate
@@ -44,18 +44,6 @@ def start(output: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
-def wait_for_records(output: Path, count: int) -> None:
-    deadline = time.monotonic() + 120.0
-    while records(output) < count:
-        assert time.monotonic() < deadline, "no scene was finished in two minutes"
-        time.sleep(0.01)
-
-
-def records(output: Path) -> int:
-    """How many scenes have been finished."""
-    return sum(path.read_bytes().count(b"\n") for path in output.glob(".progress/*.jsonl"))
-
-
 def test_two_workers_make_the_same_bytes_as_one(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     output = tmp_path / "elsewhere"
     summary = generate(dataclasses.replace(SMALL, output=str(output), workers=2))
@@ -74,7 +62,7 @@ def test_another_seed_makes_another_dataset(made: tuple[Path, dict[str, Any]], t
 def test_interrupted_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     output = tmp_path / "data"
     process = start(output, "--workers", "2")
-    wait_for_records(output, 2)
+    until_finished(output, 2, process)
     family = psutil.Process(process.pid).children(recursive=True)
     assert len(family) == 2
     process.send_signal(signal.SIGINT)
@@ -83,7 +71,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str
     assert "continue" in told
     assert "Traceback" not in told
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
-    assert 2 <= records(output) < 8
+    assert 2 <= finished(output) < 8
     assert not (output / "dataset.json").exists()
     # A picture that a power cut truncated is noticed and made again.
     (output / "images/000000.jpg").write_bytes(b"")
@@ -96,7 +84,7 @@ def test_interrupted_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str
 def test_killed_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     output = tmp_path / "data"
     process = start(output, "--workers", "2")
-    wait_for_records(output, 2)
+    until_finished(output, 2, process)
     family = psutil.Process(process.pid).children(recursive=True)
     process.kill()
     process.communicate()
@@ -115,7 +103,7 @@ def test_killed_and_resumed_equals_uninterrupted(made: tuple[Path, dict[str, Any
 def test_a_worker_that_is_killed_is_replaced(made: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     output = tmp_path / "data"
     process = start(output, "--workers", "2")
-    wait_for_records(output, 1)
+    until_finished(output, 1, process)
     psutil.Process(process.pid).children()[0].kill()
     _, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
@@ -256,7 +244,7 @@ def test_two_runs_in_one_directory_do_not_mix(tmp_path: Path) -> None:
     output = tmp_path / "data"
     process = start(output, "--workers", "1")
     try:
-        wait_for_records(output, 1)
+        until_finished(output, 1, process)
         with pytest.raises(UserError, match="another process"):
             generate(dataclasses.replace(SMALL, output=str(output)))
     finally:

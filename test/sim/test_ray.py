@@ -9,13 +9,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
-from worlds import tree
+from worlds import finished, tree, until_finished
 
 from perception_common.errors import UserError
 from perception_sim.generation import cluster
@@ -34,17 +33,6 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("plain") / "data"
     generate(dataclasses.replace(SMALL, output=str(output)))
     return output
-
-
-def finished(output: Path) -> int:
-    return sum(path.read_bytes().count(b"\n") for path in output.glob(".progress/*.jsonl"))
-
-
-def wait_for_scenes(output: Path, count: int, process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + 120.0
-    while finished(output) < count:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
@@ -69,7 +57,7 @@ def test_two_ray_workers_make_the_same_bytes(plain: Path, tmp_path: Path, scratc
     pytest.importorskip("ray")
     output = tmp_path / "data"
     process = subprocess.Popen([*COMMAND, "--output", str(output)], stderr=subprocess.PIPE, text=True, env=scratch)
-    wait_for_scenes(output, 1, process)
+    until_finished(output, 1, process)
     family = family_of(process)
     # As when memory runs out; the scene it is at is made again by another worker.
     workers = [one for one in family if one.name().startswith("ray::SceneMaker")]
@@ -91,7 +79,7 @@ def test_an_interrupted_run_leaves_no_process_and_continues(
     process = subprocess.Popen(
         [*COMMAND, "--output", str(output)], stderr=subprocess.PIPE, text=True, env=scratch, start_new_session=True
     )
-    wait_for_scenes(output, 2, process)
+    until_finished(output, 2, process)
     family = family_of(process)
     assert [one for one in family if one.name().startswith("raylet")]
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does

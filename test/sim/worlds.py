@@ -1,12 +1,14 @@
-"""What the simulator's tests share: settled worlds, sound surfaces, trees of files, datasets."""
+"""What the simulator's tests share: settled worlds, sound surfaces, trees of files, datasets, and how far one is."""
 
 from __future__ import annotations
 
 import hashlib
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from waiting import until
 
 from perception_sim.presets import Preset, load_preset
 from perception_sim.shapes.mesh import Mesh
@@ -38,3 +40,13 @@ def tree(root: Path) -> dict[str, str]:
         for path in sorted(root.rglob("*"))
         if path.is_file()
     }
+
+
+def finished(output: Path) -> int:
+    """How many scenes have been finished of a dataset that is being made."""
+    return sum(path.read_bytes().count(b"\n") for path in output.glob(".progress/*.jsonl"))
+
+
+def until_finished(output: Path, count: int, process: subprocess.Popen[str]) -> None:
+    """Wait for so many scenes; making them takes some seconds each on a busy machine."""
+    until(lambda: finished(output) >= count, lambda: f"status {process.poll()}", patience=120.0, pause=0.01)

@@ -11,13 +11,13 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from shapes import make_dataset
+from waiting import until
 
 from perception_train.cli import main
 
@@ -103,9 +103,7 @@ def test_ctrl_c_stops_with_a_checkpoint_and_the_same_command_goes_on(
     words = [sys.executable, "-m", "perception_train", *map(str, training(shapes, tmp_path)), "--steps", "100000"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     curve = tmp_path / "run" / "train.csv"
-    end = time.monotonic() + 60
-    while not curve.exists() and time.monotonic() < end:
-        time.sleep(0.1)
+    until(curve.exists)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=30)
     assert process.returncode == 0

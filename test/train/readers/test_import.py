@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pytest
 from foreign import FRAMES, HEIGHT, WIDTH, WRITERS, params, picture, replicator, voc, write_json, yolo
 from PIL import Image
 from pycocotools.coco import COCO
+from waiting import until
 
 from perception_common.errors import UserError
 from perception_train.cli import main
@@ -361,11 +361,8 @@ def test_an_interrupted_command_leaves_nothing(number: signal.Signals, tmp_path:
     voc(tmp_path / "in", frames=FRAMES[:1] * 250)
     words = ["import", "--source", tmp_path / "in", "--output", tmp_path / "out", "--classes", "cone"]
     process = subprocess.Popen([sys.executable, "-m", "perception_train", *map(str, words)], stderr=subprocess.PIPE)
-    end = time.monotonic() + 60
-    while not any((path / "pool" / "20.png").exists() for path in tmp_path.iterdir()):
-        assert time.monotonic() < end
-        assert process.poll() is None
-        time.sleep(0.005)
+    until(lambda: any((path / "pool" / "20.png").exists() for path in tmp_path.iterdir()))
+    assert process.poll() is None
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
