@@ -8,6 +8,7 @@ ignored as COCOeval ignores them: who finds one is neither right nor wrong, who 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -251,6 +252,11 @@ def best_per_class(scores: npt.NDArray[np.floating], labels: npt.NDArray[np.inte
     rank = np.empty(len(order), np.intp)
     rank[by_class] = np.arange(len(order)) - first
     return order[rank < MAX_DETECTIONS]
+
+
+def finite(value: float) -> float | None:
+    """The value, or None for NaN, which JSON does not have."""
+    return value if math.isfinite(value) else None
 
 
 def _share_inside(boxes: npt.NDArray[np.floating], regions: npt.NDArray[np.floating]) -> Floats:

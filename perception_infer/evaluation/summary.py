@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from .live import LiveEvaluation
-from .metrics import Scores
+from .metrics import Scores, finite
 
 #: Score from which on a detection counts in the stated precision and recall.
 OPERATING_SCORE = 0.5
@@ -94,11 +93,6 @@ def percentiles(values: list[float]) -> dict[str, float | int | None]:
         return {"p50": None, "p99": None, "max": None, "count": 0}
     p50, p99 = np.percentile(values, (50, 99))
     return {"p50": float(p50), "p99": float(p99), "max": float(max(values)), "count": len(values)}
-
-
-def finite(value: float) -> float | None:
-    """The value, or None for NaN, which JSON does not have."""
-    return value if math.isfinite(value) else None
 
 
 def _versions(live: LiveEvaluation) -> list[dict[str, Any]]:

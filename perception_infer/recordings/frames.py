@@ -12,7 +12,6 @@ from perception_common.images import Pixels, Raw, rgb_from_compressed, rgb_from_
 from .bag import Recording, Topic
 from .types import IMAGE, IMAGES
 
-_NANOSECONDS = 1_000_000_000
 #: What image_transport appends to the name of a topic.
 _COMPRESSED = "/compressed"
 #: What a simulated camera calls its truth.
@@ -54,12 +53,6 @@ def pixels_of(message: Any) -> Pixels:
     if hasattr(message, "format"):
         return rgb_from_compressed(message.data, message.format)
     return rgb_from_raw(Raw.of(message))
-
-
-def stamp_of(message: Any) -> int:
-    """The time in a decoded message's header, in nanoseconds; rosbags calls ROS 1's fields as ROS 2's."""
-    stamp = message.header.stamp
-    return int(stamp.sec) * _NANOSECONDS + int(stamp.nanosec)
 
 
 def beside(topic: str, name: str) -> str:

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..evaluation.confusion import BACKGROUND
-from ..evaluation.metrics import AT_50, AT_75, Floats, ImageMatches, Ints, joined
+from ..evaluation.metrics import AT_50, AT_75, Floats, ImageMatches, Ints, finite, joined
 from .figures import DETECTION_CLASS_FIGURES, DETECTION_FIGURES, SEGMENTATION_CLASS_FIGURES, SEGMENTATION_FIGURES
 from .weighted import WeightedPrecision
 
@@ -207,7 +207,7 @@ def _interval(first: float, other: float, differences: Floats, resampling: Resam
         tail = (1 - resampling.level) / 2
         low, high = np.quantile(known, (tail, 1 - tail))
         spread = (float(low), float(high), float((known < 0).mean()))
-    return Interval(_known(first), _known(other), _known(other - first), *spread)
+    return Interval(finite(float(first)), finite(float(other)), finite(float(other - first)), *spread)
 
 
 def _resamples(frames: int, resampling: Resampling) -> Iterator[Ints]:
@@ -234,7 +234,3 @@ def _mean(values: Floats, axis: int | tuple[int, ...]) -> Floats:
     """The mean of what is known, NaN where nothing is."""
     known = ~np.isnan(values)
     return _share(np.where(known, values, 0).sum(axis=axis), known.sum(axis=axis).astype(np.float64))
-
-
-def _known(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

@@ -20,6 +20,7 @@ from ..evaluation.metrics import (
     DetectionMetrics,
     ImageMatches,
     best_per_class,
+    finite,
     found_crowds,
     match_objects,
 )
@@ -86,11 +87,6 @@ class DetectionScorer:
         """True objects that count."""
         return sum(len(true) for true in self._true)
 
-    @property
-    def scored(self) -> int:
-        """Frames that have truth."""
-        return len(self._true)
-
     def counts(self, names: Sequence[str]) -> dict[str, Any]:
         """What was told above the thresholds, and how sure; the key ``counts`` of replay.json."""
         total = int(self._told.sum())
@@ -117,9 +113,9 @@ class DetectionScorer:
         precision = (told - self._alarms) / told if told else None
         recall = right / objects if objects else None
         return {
-            "map": _known(scores.map),
-            "map50": _known(scores.map50),
-            "map75": _known(scores.map75),
+            "map": finite(scores.map),
+            "map50": finite(scores.map50),
+            "map75": finite(scores.map75),
             "precision": precision,
             "recall": recall,
             "f1": _f1(precision, recall),
@@ -224,7 +220,7 @@ class DetectionScorer:
                     true["label"][inside].astype(np.intp),
                 )
             )
-        ap50 = _known(DetectionMetrics(frames).compute().map50)
+        ap50 = finite(DetectionMetrics(frames).compute().map50)
         return {"name": name, "objects": objects, "ap50": ap50, "recall": seen / objects if objects else None}
 
 
@@ -255,7 +251,3 @@ def _f1(precision: float | None, recall: float | None) -> float | None:
     if precision is None or recall is None:
         return None
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else value

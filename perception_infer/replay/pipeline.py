@@ -18,12 +18,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from perception_common.images import ImageError, Pixels
+from perception_common.stamps import stamp_of
 
 from ..contract.detections import Result
 from ..predictor import Predictor
 from ..recordings.bag import Message, Recording
 from ..recordings.decoding import DecodeError
-from ..recordings.frames import pixels_of, stamp_of
+from ..recordings.frames import pixels_of
 from ..selection import Look, Selection
 
 #: Frames that may wait for the model.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from ..contract.detections import Segmentation
 from ..evaluation.confusion import BACKGROUND, Counts, count_pixels, pixel_iou
+from ..evaluation.metrics import finite
 from .truth import TrueMask
 
 
@@ -40,11 +40,6 @@ class SegmentationScorer:
             told = {"confusion": [[int(t), int(f), int(counts[t, f])] for t, f in places]}
         return {"found": {"shares": [round(value, 6) for value in share.tolist()]}, "truth": told}
 
-    @property
-    def scored(self) -> int:
-        """Frames that have truth."""
-        return len(self.confusions)
-
     def counts(self, names: Sequence[str]) -> dict[str, Any]:
         """The mean share of every class; the key ``counts`` of replay.json."""
         mean = self._shares / max(1, self._frames)
@@ -66,7 +61,7 @@ class SegmentationScorer:
                 {
                     "name": name,
                     "pixels": int(truth[label]),
-                    "iou": None if math.isnan(iou[label]) else float(iou[label]),
+                    "iou": finite(float(iou[label])),
                     "precision": float(right[label] / found[label]) if found[label] else None,
                     "recall": float(right[label] / truth[label]) if truth[label] else None,
                 }

@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from perception_common.errors import UserError
 from perception_common.images import ImageError, Raw
+from perception_common.stamps import stamp_of
 
 from ..recordings.bag import Recording
-from ..recordings.frames import stamp_of
 from ..recordings.types import DETECTIONS, IMAGE
 
 Floats = npt.NDArray[np.float32]

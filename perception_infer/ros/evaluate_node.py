@@ -22,11 +22,13 @@ from perception_common.ros import compat, diagnostics, node
 from perception_common.ros.images import ImageError, image_from_msg
 from perception_common.ros.parameters import NodeParameters
 from perception_common.ros.vision import detections_from_msg
+from perception_common.stamps import stamp_of
 
 from ..evaluation.live import Boxes, LiveEvaluation, ScoredFrame
+from ..evaluation.metrics import finite
 from ..evaluation.reports import Reports
 from ..evaluation.samples import SampleStore
-from ..evaluation.summary import finite, summarise
+from ..evaluation.summary import summarise
 from . import ends
 from .evaluate_params import EvaluateParams, names_from
 from .frames import SequenceGaps
@@ -101,26 +103,26 @@ class EvaluateNode(Node):
         self._hear(TRUTH)
         boxes, _, ids = detections_from_msg(message)
         names = [self._names.get(one, one) for one in ids]
-        self._keep_sample(self._live.add_truth(_stamp(message), Boxes(boxes, names)))
+        self._keep_sample(self._live.add_truth(stamp_of(message), Boxes(boxes, names)))
 
     def _on_detections(self, message: Detection2DArray, info: Mapping[str, Any]) -> None:
         self._hear(DETECTIONS)
         self._gaps.observe(compat.publisher_gid(info), compat.publication_sequence_number(info))
         boxes, scores, names = detections_from_msg(message)
         found, received = Boxes(boxes, names, scores), compat.received_ns(info) or 0
-        self._keep_sample(self._live.add_detections(_stamp(message), self._arrival(info), found, received))
+        self._keep_sample(self._live.add_detections(stamp_of(message), self._arrival(info), found, received))
 
     def _on_status(self, message: VisionInfo, info: Mapping[str, Any]) -> None:
-        if self._live.add_serving(message.database_version, _stamp(message), self._arrival(info)):
+        if self._live.add_serving(message.database_version, stamp_of(message), self._arrival(info)):
             self.get_logger().info(f"version {message.database_version} of '{message.method}' serves")
 
     def _on_image(self, message: Image | CompressedImage, info: Mapping[str, Any]) -> None:
         self._hear(IMAGE)
         received = compat.received_ns(info)
         if received is not None:
-            self._live.add_image(_stamp(message), received)
+            self._live.add_image(stamp_of(message), received)
         if self._samples is not None:
-            self._samples.offer(_stamp(message), lambda: image_from_msg(message))
+            self._samples.offer(stamp_of(message), lambda: image_from_msg(message))
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         # Asked while they are there: at the end of this node, theirs may have ended.
@@ -128,7 +130,7 @@ class EvaluateNode(Node):
         self._answering |= {f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in publishers}
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
-            self._reports.add(status.name, status.message, _stamp(message), values)
+            self._reports.add(status.name, status.message, stamp_of(message), values)
 
     def _keep_sample(self, frame: ScoredFrame | None) -> None:
         if frame is None or self._samples is None:
@@ -188,11 +190,6 @@ class EvaluateNode(Node):
         }
         level = diagnostics.WARN if silent else diagnostics.OK
         return level, "silent: " + ", ".join(silent) if silent else "scoring", values
-
-
-def _stamp(message: Any) -> int:
-    stamp = message.header.stamp
-    return int(stamp.sec) * 1_000_000_000 + int(stamp.nanosec)
 
 
 def main(args: list[str] | None = None) -> int:

@@ -17,6 +17,7 @@ from std_msgs.msg import Header
 from perception_common.errors import UserError
 from perception_common.ros.images import ImageError, depth_from_msg
 from perception_common.ros.vision import boxes_3d_to_msg, pose
+from perception_common.stamps import nanoseconds, stamp_of
 
 from ..contract.detections import Detections
 from ..spatial import Box3D, Camera, floor_of, footprint, place_by_depth, place_on_floor
@@ -97,7 +98,7 @@ class Places:
 
     def _depth_at(self, header: Header, slop_ms: float) -> npt.NDArray[np.float32] | None:
         """The depth nearest in time to an image, if it is near enough."""
-        wanted = _nanoseconds(header)
+        wanted = nanoseconds(header.stamp)
         # A copy: the executor's thread adds to it.
         kept = list(self._depths)
         if not kept:
@@ -118,7 +119,7 @@ class Places:
             self._complain(str(error))
 
     def _on_depth(self, message: Image) -> None:
-        self._depths.append((_nanoseconds(message.header), message))
+        self._depths.append((stamp_of(message), message))
 
 
 def points_to_msg(header: Header, points: Sequence[npt.NDArray[np.float32]]) -> PointCloud2:
@@ -139,7 +140,3 @@ def points_to_msg(header: Header, points: Sequence[npt.NDArray[np.float32]]) -> 
         data=array.array("B", together.tobytes()),
         is_dense=True,
     )
-
-
-def _nanoseconds(header: Header) -> int:
-    return int(header.stamp.sec * 10**9 + header.stamp.nanosec)

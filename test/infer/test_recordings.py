@@ -15,9 +15,10 @@ from rosbags.rosbag2 import CompressionMode
 from rosbags.typesys import Stores, get_typestore
 
 from perception_common.errors import UserError
+from perception_common.stamps import stamp_of
 from perception_infer.recordings.bag import Recording
 from perception_infer.recordings.decoding import DecodeError
-from perception_infer.recordings.frames import image_topic, pixels_of, stamp_of
+from perception_infer.recordings.frames import image_topic, pixels_of
 from perception_infer.recordings.types import DETECTIONS, IMAGE, IMAGES, full_name, ros2_types
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data" / "bags"

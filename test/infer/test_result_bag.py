@@ -17,12 +17,13 @@ from rosbags.interfaces import Qos, QosDurability, QosHistory, QosReliability
 from rosbags.rosbag2 import Reader
 
 from perception_common.errors import UserError
+from perception_common.stamps import stamp_of
 from perception_infer.commands.replay import replay_command
 from perception_infer.contract.detections import Detections, Result, Segmentation
 from perception_infer.models import Bundle, open_bundle
 from perception_infer.recordings import messages
 from perception_infer.recordings.bag import Recording
-from perception_infer.recordings.frames import beside, stamp_of
+from perception_infer.recordings.frames import beside
 from perception_infer.recordings.types import COMPRESSED_IMAGE, DETECTIONS, IMAGE, LABEL_INFO, VISION_INFO, ros2_types
 from perception_infer.recordings.writer import result_bag
 from perception_infer.replay.params import ReplayParams
