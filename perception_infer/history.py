@@ -86,10 +86,12 @@ class Event:
     backend: str = ""
 
 
-def default_state() -> Path:
-    """Where the history is kept unless told otherwise: ``$XDG_STATE_HOME/perception_suite``."""
+def history_file(state: str = "") -> Path:
+    """The file in the folder of the parameter ``state``; empty: in ``$XDG_STATE_HOME/perception_suite``."""
+    if state:
+        return Path(state).expanduser() / FILE_NAME
     base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path.home() / ".local" / "state") / "perception_suite"
+    return (Path(base) if base else Path.home() / ".local" / "state") / "perception_suite" / FILE_NAME
 
 
 class History:

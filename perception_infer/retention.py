@@ -11,7 +11,7 @@ from perception_common import durable
 from perception_common.errors import UserError
 
 from .contract.manifest import MANIFEST_NAME, MAX_MANIFEST_BYTES, decode
-from .history import FILE_NAME, History, default_state
+from .history import History, history_file
 from .models import ModelRepository
 
 _REMOVED = ".removed-"
@@ -64,7 +64,7 @@ def best_version(repository: ModelRepository, name: str, metric: str) -> int | N
 
 def serving_here(repository: Path, name: str, at_ns: int, tell: Callable[[str], object]) -> set[int]:
     """Versions that nodes of this machine serve from a repository, as the history in its usual place knows."""
-    file = default_state() / FILE_NAME
+    file = history_file()
     if not file.is_file():
         return set()
     try:

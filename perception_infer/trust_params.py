@@ -9,7 +9,7 @@ from pathlib import Path
 from perception_common.errors import UserError
 from perception_common.params import param
 
-from .history import FILE_NAME, History, default_state
+from .history import History, history_file
 from .trust import Trust
 
 
@@ -49,9 +49,8 @@ class StateParams:
         Where it cannot be opened, that is told, and what happens is remembered until the process ends: a robot that
         sees is better than one that waits for its disk.
         """
-        folder = Path(self.state).expanduser() if self.state else default_state()
         try:
-            return History(folder / FILE_NAME, repository, tell)
+            return History(history_file(self.state), repository, tell)
         except UserError as error:
             tell(f"{error}; until then nothing is remembered after the node ends")
             return History(None, repository, tell)

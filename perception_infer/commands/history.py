@@ -11,7 +11,7 @@ from typing import Any
 from perception_common.errors import UserError
 from perception_common.params import param
 
-from ..history import FILE_NAME, Event, History, default_state
+from ..history import Event, History, history_file
 from ..trust_params import StateParams
 
 _TIME_OF_DAY = ("%H:%M:%S", "%H:%M")
@@ -41,7 +41,7 @@ def history(params: HistoryParams) -> dict[str, Any]:
     Raises:
         UserError: there is no history, it cannot be read, or a time is none.
     """
-    file = (Path(params.state).expanduser() if params.state else default_state()) / FILE_NAME
+    file = history_file(params.state)
     if not file.is_file():
         raise UserError("there is no history yet", where=file, fix="name the folder of the node's parameter 'state'")
     if params.forget and not params.model_root:

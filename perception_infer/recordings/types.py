@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.shipped import share_folders
 
 IMAGE, COMPRESSED_IMAGE = "sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage"
 IMAGES = (IMAGE, COMPRESSED_IMAGE)
@@ -58,8 +57,7 @@ def full_name(kind: str) -> str:
 
 def _definitions() -> Path:
     """The directory of vision_msgs' .msg files: of the ROS that is sourced, of this installation, or of the sources."""
-    prefixes = [Path(prefix) for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if prefix]
-    shared = [prefix / "share" for prefix in (*prefixes, Path(sys.prefix))]
+    shared = share_folders()
     candidates = [
         _SOURCE / "overlay" / _PACKAGE / "msg",
         *(share / "perception_suite" / _PACKAGE for share in shared),
