@@ -10,7 +10,8 @@ from ..shapes import bend as bends
 from ..shapes.turned import Profile, Turned
 from . import looks
 from .kinds import Kind
-from .packaging import BRIGHT, STEEL, Packed, Palette, brand
+from .looks import Palette
+from .packaging import BRIGHT, STEEL, Packed, brand
 
 
 def _bow(r0: float, r1: float, z0: float, z1: float, steps: int = 6) -> Profile:

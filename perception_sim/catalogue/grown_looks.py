@@ -6,11 +6,8 @@ import numpy as np
 
 from ..scene import Material
 from ..textures import Color
-from ..textures import organic as texture_organic  # noqa: F401  (its patterns join those of `texture`)
 from . import looks
-
-Palette = tuple[tuple[float, Color], ...]
-
+from .looks import Palette
 
 FOILS: Palette = (
     (6, (0.85, 0.56, 0.05)),

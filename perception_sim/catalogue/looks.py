@@ -11,6 +11,8 @@ from ..scene import Material
 from ..textures import Color, Texture
 
 OBJECT_TEXTURE_PX = 64
+#: Colours by their weights.
+Palette = Sequence[tuple[float, Color]]
 
 
 def vary(
@@ -30,8 +32,8 @@ def mix(first: Color, second: Color, share: float) -> Color:
     return a, b, c
 
 
-def one_of(palette: Sequence[tuple[float, Color]], rng: np.random.Generator) -> Color:
-    """A colour of a palette of (weight, RGB), varied."""
+def one_of(palette: Palette, rng: np.random.Generator) -> Color:
+    """A colour of a palette, varied."""
     weights = np.array([weight for weight, _ in palette])
     return vary(palette[int(rng.choice(len(palette), p=weights / weights.sum()))][1], rng)
 

@@ -8,13 +8,13 @@ from ..scene import Material
 from ..shapes import Shape
 from ..shapes.grown import Grown, Relief, Stalk, oval
 from ..textures import Color
-from ..textures import organic as texture_organic  # noqa: F401  (its patterns join those of `texture`)
 from . import looks
+from .grown_looks import new_seed
 from .kinds import Kind
+from .looks import Palette
 
 _RINGS, _SEGMENTS = 26, 34
 _TEXTURE_PX = 112
-Palette = tuple[tuple[float, Color], ...]
 
 _DATES: Palette = (
     (4, (0.36, 0.11, 0.09)),
@@ -40,10 +40,6 @@ _SHELLS: Palette = (
 )
 
 
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(1 << 31))
-
-
 def _date(size: float, rng: np.random.Generator) -> Grown:
     """An egg to a long oval, one end often drawn out like a pear's, with deep wrinkles."""
     length = size * rng.uniform(0.9, 1.05)
@@ -60,7 +56,7 @@ def _date(size: float, rng: np.random.Generator) -> Grown:
         Relief(0.8 * depth, 8, 16, True),
     )
     return Grown(
-        tuple((float(r), float(z)) for r, z in outline), reliefs, _seed(rng), pressed=rng.uniform(0.0, 0.1),
+        tuple((float(r), float(z)) for r, z in outline), reliefs, new_seed(rng), pressed=rng.uniform(0.0, 0.1),
         bend=rng.uniform(0.0, 0.5) / length, segments=_SEGMENTS,
     )  # fmt: skip
 
@@ -104,7 +100,7 @@ def _fig(size: float, rng: np.random.Generator) -> Grown:
         (eye, 0.06 * height),
     )
     return Grown(
-        tuple((float(a), float(b)) for a, b in zip(r, z, strict=True)), reliefs, _seed(rng),
+        tuple((float(a), float(b)) for a, b in zip(r, z, strict=True)), reliefs, new_seed(rng),
         ribs=(int(rng.integers(7, 13)), rng.uniform(0.02, 0.08)), pressed=rng.uniform(0.0, 0.14),
         stalks=(Stalk(path, tuple(thin.tolist())),), parts=(ring,), segments=_SEGMENTS - 2,
     )  # fmt: skip
@@ -138,7 +134,7 @@ def _hazelnut(size: float, rng: np.random.Generator) -> Grown:
     )
     return Grown(
         (*bottom, *((float(a), float(b)) for a, b in zip(r, z, strict=True))), (Relief(rng.uniform(0.0, 0.03), 3, 5),),
-        _seed(rng), pressed=rng.uniform(0.0, 0.06), parts=(scar, point), segments=26,
+        new_seed(rng), pressed=rng.uniform(0.0, 0.06), parts=(scar, point), segments=26,
     )  # fmt: skip
 
 

@@ -10,10 +10,9 @@ from ..scene import Material
 from ..shapes.mesh import Mesh
 from ..shapes.turned import Profile, Turned
 from ..textures import Color
-from ..textures import packs as texture_pack  # noqa: F401  (its patterns join those of `texture`)
 from . import looks
+from .looks import Palette
 
-Palette = tuple[tuple[float, Color], ...]
 WHITE: Color = (0.93, 0.93, 0.91)
 BLACK: Color = (0.07, 0.07, 0.08)
 STEEL: Color = (0.72, 0.73, 0.74)

@@ -10,7 +10,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .mesh import Mesh, merge
+from .mesh import Mesh, merge, tidy
 from .vectors import cross
 
 _CREASE_COS = np.cos(np.radians(40.0))
@@ -101,13 +101,6 @@ def _quads(corners: np.ndarray, normals: np.ndarray, uvs: np.ndarray) -> Mesh:
     first = np.arange(len(corners))[:, None] * 4
     faces = np.concatenate([first + np.array([0, 1, 2]), first + np.array([0, 2, 3])])
     return tidy(Mesh(corners.reshape(-1, 3), normals.reshape(-1, 3), uvs.reshape(-1, 2), faces))
-
-
-def tidy(mesh: Mesh) -> Mesh:
-    """The mesh without the triangles that have no area."""
-    corners = mesh.vertices[mesh.faces]
-    area = np.linalg.norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
-    return dataclasses.replace(mesh, faces=mesh.faces[area > 1e-12])
 
 
 def skin(points: ArrayLike, close: bool = True) -> Mesh:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .forms import tidy
-from .mesh import Mesh
+from .mesh import Mesh, tidy
 from .vectors import cross
 
 

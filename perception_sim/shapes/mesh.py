@@ -118,7 +118,7 @@ def lathe(profile: Sequence[tuple[float, float]], segments: int = 28) -> Mesh:
         [np.outer(slopes[:, 0], cos), np.outer(slopes[:, 0], sin), np.outer(slopes[:, 1], np.ones_like(cos))], -1
     )
     uvs = np.stack(np.broadcast_arrays(angle[None, :] / (2.0 * np.pi), v[:, None]), -1)
-    return _drop_slivers(
+    return tidy(
         Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), uvs.reshape(-1, 2), _grid(len(rings), segments + 1, 2))
     )
 
@@ -153,7 +153,7 @@ def tube(path: np.ndarray, radii: ArrayLike, sections: int = 12, closed: bool = 
     if closed:
         vertices, normals, uvs = (np.concatenate([x, x[:1]]) for x in (vertices, normals, uvs))
     faces = _grid(len(vertices), sections + 1, 1)
-    return _drop_slivers(Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), uvs.reshape(-1, 2), faces))
+    return tidy(Mesh(vertices.reshape(-1, 3), normals.reshape(-1, 3), uvs.reshape(-1, 2), faces))
 
 
 def capsule(start: ArrayLike, end: ArrayLike, radius: float, sections: int = 12) -> Mesh:
@@ -196,8 +196,8 @@ def _grid(rows: int, columns: int, stride: int) -> np.ndarray:
     return np.concatenate([np.stack([a, b, d], -1).reshape(-1, 3), np.stack([a, d, c], -1).reshape(-1, 3)])
 
 
-def _drop_slivers(mesh: Mesh) -> Mesh:
-    """Without the triangles that have no area (at poles)."""
+def tidy(mesh: Mesh) -> Mesh:
+    """The mesh without the triangles that have no area (at poles)."""
     corners = mesh.vertices[mesh.faces]
     area = np.linalg.norm(cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     return dataclasses.replace(mesh, faces=mesh.faces[area > 1e-12])

@@ -8,8 +8,9 @@ from ...scene import Material
 from ...shapes import Shape
 from ...shapes.grown import Grown, Relief, Stalk, oval
 from .. import looks
-from ..grown_looks import Palette, darker, new_seed, plain_skin
+from ..grown_looks import darker, new_seed, plain_skin
 from ..kinds import Kind
+from ..looks import Palette
 
 _NUTS = ("date", "fig", "hazelnut")
 
