@@ -43,6 +43,12 @@ class BenchParams(RunningParams):
     bundle: str = param("", "bundle directory, MODEL_REPO/<name>/<version>, or MODEL_REPO/<name> for the newest")
     sizes: tuple[str, ...] = param(("640x480", "1920x1080"), "sizes of the camera's images, WIDTHxHEIGHT")
     seconds: float = param(10.0, "how long each figure is measured", minimum=0.5, maximum=3600)
+    camera_hz: float = param(
+        0.0,
+        f"images a second for the latency, of the camera (0: {_LATENCY_HZ:g}, or half of what the session does)",
+        minimum=0,
+        maximum=1000,
+    )
     node: bool = param(True, "measure the node over DDS too, not only session and predictor")
 
 
@@ -119,7 +125,7 @@ def _measure(
     from ..ros.bench_world import Stream
 
     say(f"{width}x{height}: the bare session, with a camera beside it")
-    row["camera_hz"] = min(_LATENCY_HZ, _LATENCY_SHARE * row["bare"]["rate_hz"])
+    row["camera_hz"] = params.camera_hz or min(_LATENCY_HZ, _LATENCY_SHARE * row["bare"]["rate_hz"])
     row["saturating_hz"] = _PACE * row["bare"]["rate_hz"]
     with camera.null():
         for name, rate in (("bare_beside_camera", "camera_hz"), ("bare_saturated", "saturating_hz")):

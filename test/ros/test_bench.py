@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bundle, out = write_detector(tmp_path / "models"), tmp_path / "bench.json"
     arguments = ["bench", "--bundle", str(bundle), "--sizes", "320x240", "--seconds", "1.5", "--backend", "onnxruntime"]
+    arguments += ["--camera-hz", "20"]
     assert main([*arguments, "--json", str(out)]) == 0
     result = json.loads(out.read_text(encoding="utf-8"))
     (row,) = result["sizes"]
@@ -28,6 +29,8 @@ def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.Ca
     for name in ("bare", "predictor", "bare_beside_camera", "bare_saturated", "node", "saturated"):
         assert 0 < row[name]["p50"] <= row[name]["p99"] < 5000
         assert row[name]["rate_hz"] > 0
+    assert row["camera_hz"] == 20
+    assert row["node"]["sent"] == pytest.approx(30, abs=2)
     assert row["saturating_hz"] == pytest.approx(1.2 * row["bare"]["rate_hz"])
     assert row["node"]["received"] <= row["node"]["sent"]
     assert row["node"]["received"] > 0
