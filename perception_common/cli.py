@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import importlib
 import json
 import os
 import sys
@@ -84,6 +85,26 @@ def guard(action: Callable[[], int], program: str) -> int:
         traceback.print_exc()
         print(f"{program}: internal failure (above); please report it", file=sys.stderr)
         return 1
+
+
+def start(program: str, module: str) -> int:
+    """Import the module of a node and run its ``main``; its exit status.
+
+    A node needs a second to be imported: whoever stops it meanwhile, or has not sourced ROS 2, gets one line.
+    """
+    return guard(lambda: _node(module)(), program)
+
+
+def _node(module: str) -> Callable[[], int]:
+    try:
+        main: Callable[[], int] = importlib.import_module(module).main
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package != "rclpy" and not package.endswith(("_msgs", "_interfaces")):
+            raise
+        fix = "source /opt/ros/DISTRIBUTION/setup.bash and 'rosdep install' what package.xml names, or 'make setup'"
+        raise UserError(f"ROS 2's package '{package}' is not there", fix=fix) from error
+    return main
 
 
 def _finish(command: Command, arguments: argparse.Namespace, program: str, file: str) -> int:

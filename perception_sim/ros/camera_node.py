@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rclpy.duration import Duration
@@ -13,6 +13,7 @@ from std_msgs.msg import Float64
 from perception_common.errors import UserError
 from perception_common.ros.compat import steady_clock
 from perception_common.ros.diagnostics import OK, WARN, Diagnostics
+from perception_common.ros.node import run
 from perception_common.ros.parameters import NodeParameters
 
 from ..live import LiveWorld
@@ -133,3 +134,19 @@ class SimCameraNode(Node):
             return OK, "publishing", values
         costs = ", ".join(f"{stage} {milliseconds:.0f}" for stage, milliseconds in stages.items())
         return WARN, f"cannot keep its rate: {rate:.3g} of {self._wanted:g} Hz; ms a frame: {costs}", values
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until it is stopped or has published ``max_frames``."""
+    return run(
+        SimCameraNode,
+        "sim_camera_node",
+        SimCameraParams,
+        args,
+        done=lambda node: isinstance(node, SimCameraNode) and node.finished,
+        interface=ends.SIM_CAMERA,
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

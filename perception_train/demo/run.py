@@ -22,7 +22,7 @@ from .watch import JsonFile, LiveFiles
 
 CAMERA, INFER, EVALUATE, TRAIN, BARE = "camera", "infer", "evaluate", "train", "bare_session"
 MODULES = {
-    CAMERA: "perception_sim.camera_node",
+    CAMERA: "perception_sim.ros.camera_node",
     INFER: "perception_infer.ros.infer_node",
     EVALUATE: "perception_infer.ros.evaluate_node",
     TRAIN: "perception_train.ros.train_node",

@@ -49,7 +49,7 @@ QUICKER = (
     (r"(--output datasets/(?:train|val)) --images \d+\b", r"\1 --images 8 --preset quick_world.yaml"),
     (r"--images \d+\b", "--images 8"),
     (r"--seed \d+", "--seed 1"),
-    (r"-m perception_sim.camera_node", "-m perception_sim.camera_node --ros-args -p preset:=quick_world.yaml"),
+    (r"\bsim_camera_node\b", "sim_camera_node --ros-args -p preset:=quick_world.yaml"),
     (r" --(width|height|batch) \d+", ""),
     (r"--minutes \d+(?!.*--print-config)", "--config quick_training.yaml"),
     (r"-p minutes:=\S+", NODE),
@@ -70,7 +70,7 @@ QUICKER = (
     (r"ssh robot ", ""),
     (r"scp (\S+) robot:(\S+)", r"cp \1 \2"),
     (r"\bworkstation\b", "localhost"),
-    (r"ros2 run perception_suite (\w+)_node", r"python -m perception_\1.ros.\1_node"),
+    (r"ros2 run perception_suite (\w+)_node", r"\1_node"),
 )
 #: NVIDIA's decoder knows one size.
 AT_640 = (

@@ -17,7 +17,7 @@ from perception_common.yaml_files import MODELINE
 NODES = {
     "evaluate_node": ("perception_infer.ros.evaluate_node", "window"),
     "infer_node": ("perception_infer.ros.infer_node", "watch_frames"),
-    "sim_camera_node": ("perception_sim.camera_node", "seed"),
+    "sim_camera_node": ("perception_sim.ros.camera_node", "seed"),
     "train_node": ("perception_train.ros.train_node", "batch"),
 }
 

@@ -28,7 +28,7 @@ POLICIES = ROOT / "config" / "security"
 #: Seconds for nodes to start, and for news of the graph to arrive.
 PATIENCE, SETTLED = 90.0, 10.0
 MODULES = {
-    "sim_camera_node": "perception_sim.camera_node",
+    "sim_camera_node": "perception_sim.ros.camera_node",
     "infer_node": "perception_infer.ros.infer_node",
     "evaluate_node": "perception_infer.ros.evaluate_node",
     "train_node": "perception_train.ros.train_node",

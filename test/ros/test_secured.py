@@ -13,7 +13,7 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from rclpy.utilities import get_rmw_implementation_identifier
 
 MODULES = {
-    "sim_camera_node": "perception_sim.camera_node",
+    "sim_camera_node": "perception_sim.ros.camera_node",
     "infer_node": "perception_infer.ros.infer_node",
     "evaluate_node": "perception_infer.ros.evaluate_node",
     "train_node": "perception_train.ros.train_node",

@@ -140,7 +140,7 @@ def test_trains_pauses_announces_and_serves_late_joiners(processes: Any, listene
         "perception_infer.ros.infer_node", namespace=NAMESPACE, model_root=folder / "models", model="shapes", version=1,
         trust=folder / "trust",
     )  # fmt: skip
-    processes.node("perception_sim.camera_node", namespace=NAMESPACE, rate=5.0, width=96, height=64)
+    processes.node("perception_sim.ros.camera_node", namespace=NAMESPACE, rate=5.0, width=96, height=64)
     listener.until(lambda: any(m.database_version == 3 for m in listener.served), "version 3 to be served")
     assert processes.stop(node) == 0
     summary = json.loads((folder / "run" / "summary.json").read_text())

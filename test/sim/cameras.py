@@ -74,7 +74,7 @@ sys.exit(run(patient, "sim_camera_node", SimCameraParams, done=lambda node: node
 
 def start(namespace: str, *arguments: str, patient: str = "") -> subprocess.Popen[str]:
     """Start the node with parameters; ``patient`` are ends of topics whose listeners, and a line, it waits for."""
-    program = ["-c", PATIENT, patient] if patient else ["-m", "perception_sim.camera_node"]
+    program = ["-c", PATIENT, patient] if patient else ["-m", "perception_sim.ros.camera_node"]
     command = [sys.executable, *program, "--ros-args", "-r", f"__ns:={namespace}"]
     # Each in a time of its own, because several run at once.
     command += ["-r", f"/clock:={namespace}/clock"]
