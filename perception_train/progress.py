@@ -1,13 +1,17 @@
-"""Training progress on a terminal: a bar where there is a screen, plain lines where there is none."""
+"""Progress of training and of work on images, on stderr: a bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+import sys
+import time
+from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-_PLAIN_EVERY = 10
+_PLAIN_EVERY, _LINE_EVERY_S = 10, 5.0
+"""A plain line comes for each so many reports of training, and of work on images after so many seconds."""
 
 
 class TrainingDisplay:
@@ -66,3 +70,37 @@ class TrainingDisplay:
 
     def _print(self, text: str) -> None:
         self._console.print(text, highlight=False, soft_wrap=True)
+
+
+class Meter:
+    """Counts images: a bar on a terminal (it runs to and fro while the total is unknown), else a line now and then."""
+
+    def __init__(self, title: str, total: int | None = None) -> None:
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.completed:.0f} images"),
+            TimeElapsedColumn(),
+        )
+        self._plain = not console.is_terminal
+        self._progress = Progress(*columns, console=console, disable=self._plain)
+        self._task = self._progress.add_task(title, total=total)
+        self._title, self._count, self._told = title, 0, time.monotonic()
+
+    def __enter__(self) -> Meter:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def advance(self) -> None:
+        """One more image."""
+        self._count += 1
+        self._progress.update(self._task, advance=1)
+        if self._plain and time.monotonic() - self._told >= _LINE_EVERY_S:
+            self._told = time.monotonic()
+            print(f"{self._title}: {self._count} images", file=sys.stderr, flush=True)

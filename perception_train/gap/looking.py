@@ -16,9 +16,9 @@ from perception_infer.draw import draw_mask
 from perception_infer.predictor import Predictor
 from perception_infer.replay.truth import FrameTruth, TrueBoxes
 
-from ..data.importing.display import Meter
 from ..evaluation.pictures import jpeg
 from ..harvest.embedding import Embedding
+from ..progress import Meter
 from .looks import look_of
 from .regions import Regions, regions_of_detections, regions_of_mask, regions_of_truth
 from .scoring import BoxScoring, MaskScoring

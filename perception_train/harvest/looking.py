@@ -20,7 +20,7 @@ from perception_infer.selection import Selection
 from perception_infer.tiling import Tiling
 
 from ..data.coco import CocoDataset
-from ..data.importing.display import Meter
+from ..progress import Meter
 from .embedding import Embedding, thumbnail
 from .scores import DOUBT_FROM, Opinion, Score, disagreement, quality, uncertainty
 from .steadiness import Steadiness

@@ -21,9 +21,9 @@ from perception_infer.recordings.bag import Recording
 from perception_infer.recordings.frames import pixels_of
 
 from ..data.coco import ANNOTATIONS, PROVENANCE
-from ..data.importing.display import Meter
 from ..data.importing.pictures import write_png
 from ..evaluation.pictures import jpeg
+from ..progress import Meter
 from .looking import Model, Read
 
 _MAGIC = {b"\xff\xd8\xff": ".jpg", b"\x89PNG\r\n\x1a\n": ".png"}

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import ssl
-import sys
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +14,7 @@ import uvicorn
 from perception_common.cli import Result
 from perception_common.errors import UserError
 from perception_common.tokens import new_token, read_token
+from perception_infer.running import say
 
 from .app import RepositoryApp
 from .catalogue import Catalogue
@@ -32,7 +32,7 @@ def serve(params: ServeParams) -> Result:
     """
     file = Path(params.token_file).expanduser()
     if params.new_token:
-        _say(f"the token is in {file}: copy it to the robots")
+        say(f"the token is in {file}: copy it to the robots")
     token = new_token(file) if params.new_token else read_token(file) if params.token_file else ""
     if params.certificate:
         _require_certificate(params.certificate, params.key or None)
@@ -40,7 +40,7 @@ def serve(params: ServeParams) -> Result:
     with _listen(params.host, params.port) as listening:
         server = uvicorn.Server(
             uvicorn.Config(
-                RepositoryApp(Catalogue(root), token, _say),
+                RepositoryApp(Catalogue(root), token, say),
                 log_level="error",
                 use_colors=False,
                 access_log=False,
@@ -63,7 +63,7 @@ def serve(params: ServeParams) -> Result:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, stop)
         _warn(listening, params, token)
-        _say(f"offering {root} on {_url(listening, bool(params.certificate))}")
+        say(f"offering {root} on {_url(listening, bool(params.certificate))}")
         server.run(sockets=[listening])
     return None
 
@@ -100,17 +100,13 @@ def _warn(listening: socket.socket, params: ServeParams, token: str) -> None:
     if ipaddress.ip_address(listening.getsockname()[0].partition("%")[0]).is_loopback:
         return
     if not token:
-        _say("warning: everybody who reaches this address can read the models: give --token-file")
+        say("warning: everybody who reaches this address can read the models: give --token-file")
     if not params.certificate:
         what = "the models and the token" if token else "the models"
-        _say(f"warning: without --certificate, everybody on the way can read {what}, and answer in this server's place")
+        say(f"warning: without --certificate, everybody on the way can read {what}, and answer in this server's place")
 
 
 def _url(listening: socket.socket, secure: bool) -> str:
     host, port = listening.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     return f"{'https' if secure else 'http'}://{shown}:{port}/"
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

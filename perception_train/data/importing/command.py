@@ -14,13 +14,14 @@ from typing import Any
 from perception_common.durable import new_directory
 from perception_common.errors import UserError, did_you_mean
 
+from ...progress import Meter
 from ..readers import FORMATS, Options, Sample, Tally
 from ..readers.checks import Damaged
 from ..readers.files import read_header
 from ..readers.tally import SKIPPED
 from . import pictures
 from .classmap import ClassMap
-from .display import Meter, show_report
+from .display import show_report
 from .params import ImportParams
 from .pool import Pool
 from .select import select
