@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
@@ -26,7 +27,7 @@ NAMESPACE, PATIENCE = "/ends", 60.0
 EVERYTHING: dict[str, tuple[str, tuple[Any, ...], dict[str, object]]] = {
     "infer_node": ("perception_infer.ros.infer_node", INFER_NODE, {"detections_3d": "depth"}),
     "evaluate_node": ("perception_infer.ros.evaluate_node", EVALUATE_NODE, {"samples": 1}),
-    "sim_camera_node": ("perception_sim.camera_node", SIM_CAMERA_NODE, {"depth": "16UC1", "publish_clock": True}),
+    "sim_camera_node": ("perception_sim.ros.camera_node", SIM_CAMERA_NODE, {"depth": "16UC1", "publish_clock": True}),
     "train_node": ("perception_train.ros.train_node", TRAIN_NODE, {"autostart": False}),
 }
 
@@ -102,8 +103,6 @@ def test_quality_of_service_is_a_matter_of_parameters(looking: Node, module_proc
     )
     words = ["--ros-args", "-r", "__ns:=/other", "--params-file", file]
     module_processes.python("perception_infer.ros.evaluate_node", *words)
-    end = time.monotonic() + PATIENCE
-    while not looking.get_subscriptions_info_by_topic("/other/ground_truth") and time.monotonic() < end:
-        time.sleep(0.1)
+    until(lambda: looking.get_subscriptions_info_by_topic("/other/ground_truth"), patience=PATIENCE, pause=0.1)
     (found,) = looking.get_subscriptions_info_by_topic("/other/ground_truth")
     assert found.qos_profile.reliability.name == "BEST_EFFORT"

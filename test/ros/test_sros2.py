@@ -10,13 +10,13 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
@@ -124,10 +124,7 @@ class Robot:
         return dict(results["diagnostics"].get(f"/{node}", {}).get("values", {}))
 
     def until(self, condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + PATIENCE
-        while not condition():
-            assert time.monotonic() < end, f"did not happen; infer_node: {self.values('infer_node')}"
-            time.sleep(0.2)
+        until(condition, lambda: f"infer_node: {self.values('infer_node')}", patience=PATIENCE, pause=0.2)
 
 
 def serving(models: Path) -> tuple[str, ...]:
@@ -140,7 +137,7 @@ def robot(processes: Any, start: Callable[..., Any], tmp_path: Path) -> Robot:
 
 
 def test_all_four_nodes_work_together(robot: Robot, start: Callable[..., Any]) -> None:
-    start("perception_sim.camera_node", "sim_camera_node", "width:=64", "height:=48")
+    start("perception_sim.ros.camera_node", "sim_camera_node", "width:=64", "height:=48")
     start("perception_train.ros.train_node", "train_node", "autostart:=false")
     robot.until(lambda: int(robot.values("evaluate_node").get("frames_scored", 0)) > 10)
     robot.until(lambda: robot.values("train_node").get("state") == "unconfigured")
