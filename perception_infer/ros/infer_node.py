@@ -36,6 +36,7 @@ _WATCH_SECONDS = 0.25
 _SWITCH_SECONDS = 0.001
 #: From the signal on which the node is to end; what does not end by then is left.
 _END_SECONDS = 1.8
+_LEVELS = {"ok": OK, "warn": WARN, "error": ERROR}
 _SUCCESS, _FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
 
@@ -224,32 +225,28 @@ class InferNode(LifecycleNode):
             self.get_logger().error(passed) if is_error else self.get_logger().info(passed)
 
     def _report(self) -> tuple[bytes, str, Mapping[str, Any]]:
-        status = self._server.status() if self._server is not None else None
-        healthy, message, values = report.diagnostics(
-            self._state,
-            self._params.value.model,
-            status,
-            self._worker.counts(),
-            self._watchdog.replacements,
-            self._times,
-        )
-        level = OK if healthy else WARN
-        if self._failure and self._state == "unconfigured":
-            level, message = ERROR, self._failure
         problems, seen = self._images.report(self._params.value.camera_timeout)
         expected = self._server.expected() if self._server is not None else None
         abreast = expected.abreast if expected is not None else None
         if abreast is not None and abreast.problem:
             problems.append(f"frames are not answered side by side: {abreast.problem}")
-        if problems:
-            level, message = max(level, WARN), "; ".join([message, *problems])
+        health, message, values = report.diagnostics(
+            self._state,
+            self._params.value.model,
+            self._server.status() if self._server is not None else None,
+            self._worker.counts(),
+            self._watchdog.replacements,
+            self._times,
+            self._failure,
+            problems,
+        )
         values = {**values, **seen, "frames_at_once": self._pipeline.at_once}
         if self._outputs.places:
             values = {**values, "frames_unplaced": sum(places.unplaced for places in self._outputs.places)}
         if len(self._cameras) > 1:
             named = zip(self._params.value.cameras, self._worker.processed(), strict=True)
             values = {**values, **{f"frames_processed.{name}": count for name, count in named}}
-        return level, message, values
+        return _LEVELS[health], message, values
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..models import ModelRepository
+from ..backends.select import Wish
+from ..loading import Proven, load_proven
+from ..models import Bundle, ModelRepository
 from ..serving import ModelServer, PatientLoad, Record, Rules
-from . import report
 from .infer_params import InferParams
 
 
@@ -49,7 +51,7 @@ def open_server(
         tell(line, True)
 
     wish = replace(now.wish(log, complain), side_by_side=now.side_by_side)
-    logged: Any = partial(report.load_logged, wish, log)
+    logged: Any = partial(_load_logged, wish, log)
     load = PatientLoad(logged, lambda: params().hang_seconds, ending.is_set)
     repository = ModelRepository(root, now.trusted())
     fetch = now.fetcher(root, repository.trust, log)
@@ -63,3 +65,18 @@ def open_server(
         server.close()
         raise
     return server
+
+
+def _load_logged(
+    wish: Wish, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool], may_build: bool
+) -> Proven:
+    """`load_proven`, with a line about what was proven."""
+    began = time.perf_counter()
+    proven = load_proven(bundle, replace(wish, cancelled=cancelled, may_build=may_build))
+    parity = proven.parity
+    log(
+        f"{bundle.title}: loaded and proven in {time.perf_counter() - began:.2f} s "
+        f"({parity.objects} objects in {parity.images} images, worst IoU {parity.min_iou:.4f}, "
+        f"worst score error {parity.max_score_error:.4f})"
+    )
+    return proven

@@ -1,18 +1,15 @@
-"""What infer_node says about itself: log lines of loading and the values on /diagnostics. No rclpy here."""
+"""What infer_node says about itself on /diagnostics. No rclpy here."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from ..backends.select import Wish
-from ..loading import Proven, load_proven
-from ..models import Bundle
 from ..serving import ServerStatus
 from .frames import FrameCounts, Recent
 
+Health = Literal["ok", "warn", "error"]
 _NO_MODEL = ServerStatus()
 
 
@@ -24,25 +21,28 @@ class Times:
     node: Recent = field(default_factory=Recent)
 
 
-def load_logged(
-    wish: Wish, log: Callable[[str], Any], bundle: Bundle, cancelled: Callable[[], bool], may_build: bool
-) -> Proven:
-    """`load_proven`, with a line about what was proven."""
-    began = time.perf_counter()
-    proven = load_proven(bundle, replace(wish, cancelled=cancelled, may_build=may_build))
-    parity = proven.parity
-    log(
-        f"{bundle.title}: loaded and proven in {time.perf_counter() - began:.2f} s "
-        f"({parity.objects} objects in {parity.images} images, worst IoU {parity.min_iou:.4f}, "
-        f"worst score error {parity.max_score_error:.4f})"
-    )
-    return proven
-
-
 def diagnostics(
-    state: str, model: str, server: ServerStatus | None, frames: FrameCounts, replacements: int, times: Times
-) -> tuple[bool, str, Mapping[str, Any]]:
-    """Whether all is well, a line for people, and the values."""
+    state: str,
+    model: str,
+    server: ServerStatus | None,
+    frames: FrameCounts,
+    replacements: int,
+    times: Times,
+    failure: str = "",
+    problems: Sequence[str] = (),
+) -> tuple[Health, str, Mapping[str, Any]]:
+    """How the node is, a line for people, and the values.
+
+    Args:
+        state: of the lifecycle.
+        model: name of the one that is to be served.
+        server: None while the node is not configured.
+        frames: where they went.
+        replacements: workers that were left behind.
+        times: of recent frames.
+        failure: why the node could not be configured, or is no longer; "" while it was not tried.
+        problems: what else is wrong, for people.
+    """
     status = server or _NO_MODEL
     serving = f"{status.name} v{status.version}"
     if not status.version:
@@ -56,7 +56,12 @@ def diagnostics(
         message += f", waiting for the engine of {status.waits}"
     if status.pinned:
         message += ", pinned"
-    healthy = state != "active" or status.version > 0
+    health: Health = "ok" if state != "active" or status.version > 0 else "warn"
+    if failure and state == "unconfigured":
+        health, message = "error", failure
+    if problems:
+        health = "warn" if health == "ok" else health
+        message = "; ".join([message, *problems])
     values = {
         "state": state,
         "serving_name": status.name,
@@ -89,4 +94,4 @@ def diagnostics(
         "node_ms_p99": times.node.percentile(0.99),
         "rate_hz": times.node.rate(),
     }
-    return healthy, message, values
+    return health, message, values
