@@ -69,6 +69,11 @@ class Fault:
         return self.row.observed is not None and self.row.planted is not None
 
 
+def zero(count: float) -> bool:
+    """What most rows want to see."""
+    return count == 0
+
+
 def write(folder: Path, seen: Sequence[Row], machine: str) -> None:
     """``faults.json`` and ``faults.md``, in which rows that ran again replace what was seen of them before."""
     rows = {(row.group, row.fault): row for row in [*_before(folder / "faults.json"), *seen]}.values()

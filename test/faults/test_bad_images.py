@@ -18,8 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from bundles import scene, write_detector
-from matrix import Fault
-from test_hostile import zero
+from matrix import Fault, zero
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 

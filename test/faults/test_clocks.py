@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from matrix import Fault
-from test_hostile import zero
+from matrix import Fault, zero
 from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")

@@ -21,9 +21,8 @@ import psutil
 import pytest
 from bundles import write_detector
 from filelock import FileLock, Timeout
-from matrix import Fault
+from matrix import Fault, zero
 from servers import Bench, ask, version
-from test_hostile import zero
 from waiting import PATIENCE, until
 
 from perception_infer.backends.select import Wish

@@ -13,10 +13,9 @@ from typing import Any
 
 import pytest
 from bundles import scene, write_detector
-from matrix import Fault
+from matrix import Fault, zero
 from own_mounts import Disk, require_own_mounts, with_disk
 from served import FakeServer, reply
-from test_hostile import zero
 from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")

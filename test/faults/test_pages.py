@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix import Fault
+from hostility import HOSTILE
+from matrix import Fault, zero
 from pages import ALL, FEW, made
-from test_hostile import HOSTILE, zero
 
 INJECTED = (
     "classes, pictures, folders and recordings are called <script>…, <img onerror=…>, ' onmouseover=… and the like"

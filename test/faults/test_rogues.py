@@ -15,9 +15,9 @@ from typing import Any
 import psutil
 import pytest
 from bundles import scene, write_detector
-from matrix import Fault
+from hostility import HOSTILE, rogue_locations
+from matrix import Fault, zero
 from served import FakeServer, reply
-from test_hostile import HOSTILE, rogue_locations, zero
 from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")

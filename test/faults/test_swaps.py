@@ -19,10 +19,10 @@ import onnx
 import psutil
 import pytest
 from bundles import scene, write_detector
-from matrix import Fault
+from hostility import accepted, relist, served
+from matrix import Fault, zero
 from onnx import helper, numpy_helper
 from servers import PICTURE, Bench, ask, at_rest, version
-from test_hostile import accepted, relist, served, zero
 from waiting import until
 
 from perception_infer.benchmark.partner import Partner

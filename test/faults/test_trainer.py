@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from matrix import Fault
+from matrix import Fault, zero
 from shapes import make_dataset, small_run
 from waiting import until
 
@@ -28,10 +28,6 @@ from perception_train.training.loop import Trainer
 
 TRAINER = "Trainer"
 PATIENCE = 90.0
-
-
-def zero(count: int) -> bool:
-    return count == 0
 
 
 @pytest.fixture(scope="module")
