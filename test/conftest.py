@@ -220,6 +220,17 @@ def module_processes(tmp_path_factory: pytest.TempPathFactory, request: pytest.F
 
 
 @pytest.fixture(scope="module")
+def world() -> Iterator[Any]:
+    """The other side of the nodes under test: a World of infer_client.py."""
+    pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+    from infer_client import World
+
+    made = World()
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium without a window."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

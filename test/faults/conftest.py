@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,11 +16,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ros"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "train"))
 
 from matrix import Fault, Row, write
-from servers import Bench
+from servers import bench
 
-if TYPE_CHECKING:
-    from infer_client import World
-
+__all__ = ["bench"]
 _ROWS = pytest.StashKey[list[Row]]()
 
 
@@ -38,25 +35,6 @@ def fault(request: pytest.FixtureRequest) -> Iterator[Fault]:
     failed = getattr(request.node, "failed", True)
     assert failed or one.complete, "nothing was observed, or the check was never shown to be able to fail"
     row.passed = not failed
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    """The other side of the nodes under test."""
-    pytest.importorskip("rclpy", reason="ROS 2 is not installed")
-    from infer_client import World
-
-    made = World()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """An empty repository and servers over it."""
-    made = Bench(tmp_path / "models")
-    yield made
-    made.close()
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)

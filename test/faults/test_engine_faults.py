@@ -19,7 +19,7 @@ from typing import Any
 import msgspec
 import psutil
 import pytest
-from bundles import write_detector
+from engine_bundles import LIMITS, RTX, bundle, fp32, repository
 from filelock import FileLock, Timeout
 from matrix import Fault, zero
 from servers import Bench, ask, version
@@ -27,40 +27,22 @@ from waiting import PATIENCE, until
 
 from perception_infer.backends.select import Wish
 from perception_infer.cancelling import Cancelled, never
-from perception_infer.contract.manifest import Variant
 from perception_infer.engines.build import BuildFailed, Limits
 from perception_infer.engines.cache import EngineCache
 from perception_infer.engines.key import Device, Key
 from perception_infer.engines.source import EngineMissing, Engines
 from perception_infer.loading import Proven, load_proven
-from perception_infer.models import Bundle, open_bundle
+from perception_infer.models import Bundle
 
 pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
+__all__ = ["bundle", "repository"]
 ENGINES = "Engines"
-RTX = "tensorrt_rtx"
-LIMITS = Limits(seconds=100)
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("repository")
-    write_detector(root, meant_for=("onnxruntime", "tensorrt"))
-    return root
-
-
-@pytest.fixture(scope="module")
-def bundle(repository: Path) -> Bundle:
-    return open_bundle(repository / "rectangles" / "1")
 
 
 @pytest.fixture(scope="module")
 def engine(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> bytes:
     """A real engine of the bundle."""
     return Engines(tmp_path_factory.mktemp("cache"), limits=LIMITS).get(RTX, bundle, fp32(bundle))
-
-
-def fp32(bundle: Bundle) -> Variant:
-    return bundle.manifest.variants["fp32"]
 
 
 def engines_at(root: Path, limits: Limits = LIMITS, tell: Callable[[str], object] = lambda _: None) -> Engines:

@@ -2,16 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from servers import bench
 
-import pytest
-from servers import Bench
-
-
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """An empty repository and servers over it."""
-    bench = Bench(tmp_path / "models")
-    yield bench
-    bench.close()
+__all__ = ["bench"]

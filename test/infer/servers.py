@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from bundles import scene, write_detector
 from waiting import until
 
@@ -122,3 +123,11 @@ def at_rest(server: ModelServer, **counts: int) -> None:
         return not status.loading and all(getattr(status, name) == count for name, count in counts.items())
 
     until(reached)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """An empty repository and servers over it."""
+    made = Bench(tmp_path / "models")
+    yield made
+    made.close()

@@ -1,4 +1,4 @@
-"""Engines by NVIDIA's real builder (TensorRT for RTX builds without a GPU): keys, cache, locks, limits, damage."""
+"""Engines by NVIDIA's real builder (TensorRT for RTX builds without a GPU): locks, limits, damage, refusals."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import errno
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -15,41 +14,24 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import onnx
 import psutil
 import pytest
-from bundles import write_detector
+from engine_bundles import LIMITS, RTX, bundle, fp32, repository
 from onnx import TensorProto, helper
 from waiting import until
 
-from perception_common import durable
 from perception_common.errors import UserError
 from perception_infer.cancelling import Cancelled
 from perception_infer.cli import main
-from perception_infer.contract.manifest import Variant
 from perception_infer.engines import source
 from perception_infer.engines.build import BuildFailed, Limits, Options, build
 from perception_infer.engines.cache import EngineCache
-from perception_infer.engines.key import Device, Key, driver_version, l4t_version
-from perception_infer.engines.source import EngineMissing, Engines, default_root
+from perception_infer.engines.source import EngineMissing, Engines
 from perception_infer.models import Bundle, open_bundle
 
 trt: Any = pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
-RTX = "tensorrt_rtx"
-LIMITS = Limits(seconds=100)
-
-
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("repository")
-    write_detector(root, meant_for=("onnxruntime", "tensorrt"))
-    return root
-
-
-@pytest.fixture(scope="module")
-def bundle(repository: Path) -> Bundle:
-    return open_bundle(repository / "rectangles" / "1")
+__all__ = ["bundle", "repository"]
 
 
 @pytest.fixture
@@ -60,10 +42,6 @@ def told() -> list[str]:
 @pytest.fixture
 def engines(tmp_path: Path, told: list[str]) -> Engines:
     return Engines(tmp_path / "cache", limits=LIMITS, tell=told.append)
-
-
-def fp32(bundle: Bundle) -> Variant:
-    return bundle.manifest.variants["fp32"]
 
 
 def files(engines: Engines, suffix: str) -> list[Path]:
@@ -139,40 +117,6 @@ def test_half_an_engine_is_none(engines: Engines, bundle: Bundle) -> None:
     files(engines, ".json")[0].unlink()
     with pytest.raises(EngineMissing):
         engines.get(RTX, bundle, fp32(bundle), may_build=False)
-
-
-KEY = Key("a" * 64, RTX, "1.7", "fp16", {"optimization": 3}, Device("Orin", "8.7", 16, 32000, "540.4.0", "36.4.3"))
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"graph_sha256": "b" * 64},
-        {"backend": "tensorrt"},
-        {"backend_version": "1.8"},
-        {"precision": "fp32"},
-        {"options": {"optimization": 4}},
-        {"device": Device()},
-        *(
-            {"device": msgspec.structs.replace(KEY.device, **{name: value})}
-            for name, value in (
-                ("name", "Thor"), ("capability", "11.0"), ("multiprocessors", 14), ("memory_mib", 16000),
-                ("driver", "540.5.0"), ("l4t", "36.4.4"),
-            )
-        ),
-    ],
-)  # fmt: skip
-def test_each_part_of_a_key_counts(other: dict[str, Any]) -> None:
-    assert msgspec.structs.replace(KEY, **other).digest != KEY.digest
-    assert re.fullmatch("[0-9a-f]{32}", KEY.digest)
-    assert msgspec.structs.replace(KEY).digest == KEY.digest
-
-
-def test_versions_of_drivers_and_boards() -> None:
-    kernel = "NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  580.95.05  Release Build  (x@y)  Tue Sep 23\n"
-    assert driver_version(kernel) == "580.95.05"
-    assert l4t_version("# R36 (release), REVISION: 4.3, GCID: 38968081, BOARD: generic, EABI: aarch64\n") == "36.4.3"
-    assert (driver_version(""), l4t_version("")) == ("", "")
 
 
 BUILD = [sys.executable, "-m", "perception_infer", "build-engine", "--backend", RTX]
@@ -312,42 +256,6 @@ def _installed(name: str) -> bool:
     return True
 
 
-def test_a_cache_that_others_can_write_is_refused(tmp_path: Path) -> None:
-    root = tmp_path / "cache"
-    assert EngineCache(root).root.stat().st_mode & 0o777 == 0o700
-    root.chmod(0o777)
-    with pytest.raises(UserError, match="anybody could put an engine there"):
-        EngineCache(root)
-
-
-def test_the_cache_stays_within_its_limit(tmp_path: Path) -> None:
-    told: list[str] = []
-    cache = EngineCache(tmp_path / "cache", 1, told.append)
-    keys = [msgspec.structs.replace(KEY, backend_version=str(number)) for number in range(4)]
-    for age, key in enumerate(keys):
-        cache.store(key, "m v1", bytes(400_000), 1.0)
-        os.utime(cache.root / f"{key.digest}.json", (1000 + age, 1000 + age))
-        if age == 1:
-            assert cache.find(keys[0]) is not None, "used, and so not the oldest any more"
-    assert [cache.find(key) is not None for key in keys] == [True, False, False, True]
-    assert len(told) == 2
-
-
-def test_of_an_engine_that_cannot_be_described_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache, write = EngineCache(tmp_path / "cache"), durable.write_bytes
-
-    def full(path: Path, data: bytes) -> None:
-        with durable.told(path):
-            if path.suffix == ".json":
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            write(path, data)
-
-    monkeypatch.setattr(durable, "write_bytes", full)
-    with pytest.raises(UserError, match="No space left"):
-        cache.store(KEY, "rectangles v1", b"engine", 1.0)
-    assert not list(cache.root.iterdir())
-
-
 def test_files_that_cannot_be_written_are_told_and_tried_again(
     engines: Engines, bundle: Bundle, told: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -360,27 +268,6 @@ def test_files_that_cannot_be_written_are_told_and_tried_again(
             engines.get(RTX, bundle, fp32(bundle))
     assert sum("No space left on device" in line for line in told) == 1
     assert engines.get(RTX, bundle, fp32(bundle))
-
-
-def test_what_killed_builds_left_is_removed(tmp_path: Path) -> None:
-    cache = EngineCache(tmp_path / "cache")
-    old, new = cache.root / ".partial-old", cache.root / ".partial-new"
-    for folder in (old, new):
-        folder.mkdir()
-        (folder / "graph").write_bytes(b"x")
-    os.utime(old, (0, 0))
-    with cache.workplace() as folder:
-        assert folder.is_dir()
-    assert not old.exists()
-    assert new.exists(), "it may be in use"
-    assert not folder.exists()
-
-
-def test_the_default_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert default_root() == tmp_path / "perception_suite" / "engines"
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    assert default_root() == Path.home() / ".cache" / "perception_suite" / "engines"
 
 
 def test_the_command(repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

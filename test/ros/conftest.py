@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from infer_client import Start, World
+    from infer_client import Start
 
 
 @pytest.fixture(scope="module")
@@ -23,12 +22,3 @@ def start(module_processes: Any) -> Start:
         return process
 
     return begin
-
-
-@pytest.fixture(scope="module")
-def world() -> Iterator[World]:
-    from infer_client import World
-
-    world = World()
-    yield world
-    world.close()
