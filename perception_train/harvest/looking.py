@@ -13,8 +13,9 @@ import numpy.typing as npt
 from perception_common.errors import UserError
 from perception_infer.contract.detections import Detections, Result
 from perception_infer.predictor import Predictor
-from perception_infer.recordings.bag import File, Recording
+from perception_infer.recordings.bag import Recording
 from perception_infer.recordings.frames import image_topic
+from perception_infer.recordings.storage import File
 from perception_infer.replay.pipeline import Shown, Skips, answer_all
 from perception_infer.selection import Selection
 from perception_infer.tiling import Tiling

@@ -122,5 +122,5 @@ def test_a_recording_that_would_fill_the_disk_is_refused(tmp_path: Path, monkeyp
 
 def test_another_rosbags_is_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_bag(tmp_path / "bag", FILM)
-    monkeypatch.setattr("perception_infer.recordings.bag.bound", lambda: False)
+    monkeypatch.setattr("perception_infer.recordings.storage.bound", lambda: False)
     assert "no limit" in read(path)[1][0]
