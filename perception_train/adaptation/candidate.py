@@ -17,7 +17,7 @@ from ..data.coco import CocoDataset, Sample
 from ..export.bundle import Graph, Precision, write_bundle
 from ..export.candidate import PARITY_OBJECTS, Candidate, Source
 from ..models.network import Detector
-from ..training.validation import Validation
+from ..training.detection import DetectionValidation
 from .objects import Found
 from .selftraining import SelfTraining
 
@@ -90,7 +90,7 @@ class AdaptedCandidate(Candidate):
         )
         super().__init__(model, source, threads)
 
-    def publish(self, repository: Path, scores: Validation | None, signer: Signer | None = None) -> Path:
+    def publish(self, repository: Path, scores: DetectionValidation | None, signer: Signer | None = None) -> Path:
         """Prove parity and write the next version; its directory.
 
         Without ``scores`` the metrics stay empty: there are no labels to measure them on.

@@ -17,7 +17,8 @@ from perception_train.data.coco import CocoDataset
 from perception_train.evaluation.calibration import CalibrationCounter
 from perception_train.evaluation.detection import DetectionRecord
 from perception_train.evaluation.figures import DetectionFigures
-from perception_train.training.validation import Validation, outcome, validate_detection
+from perception_train.training.detection import DetectionValidation, validate_detection
+from perception_train.training.validation import outcome
 
 
 class Told:
@@ -60,7 +61,7 @@ def box(x: float, y: float, side: float, category: int = 1, **more: Any) -> dict
     return {"category_id": category, "bbox": [x, y, side, side], **more}
 
 
-def figures(told: Validation) -> DetectionFigures:
+def figures(told: DetectionValidation) -> DetectionFigures:
     assert told.figures is not None
     return told.figures
 
@@ -228,6 +229,6 @@ def test_figures_survive_a_checkpoint_and_json(shapes: Path) -> None:
 def test_a_checkpoint_without_figures_is_read(shapes: Path) -> None:
     old = {"map": 0.1, "map50": 0.2, "map75": 0.1, "ap50": {"disc": 0.2}, "thresholds": (0.3, 0.4), "images": 12}
     told = outcome(old)
-    assert isinstance(told, Validation)
+    assert isinstance(told, DetectionValidation)
     assert (told.map50, told.thresholds, told.figures) == (0.2, (0.3, 0.4), None)
     assert outcome({"miou": 0.5, "pixel_accuracy": 0.9, "iou": {}, "thresholds": [0.5], "images": 1}).figures is None

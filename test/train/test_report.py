@@ -25,10 +25,11 @@ from perception_train.evaluation import report as report_module
 from perception_train.evaluation.curves import moving_mean
 from perception_train.evaluation.observer import observed
 from perception_train.training.config import TrainParams
+from perception_train.training.detection import DetectionValidation
 from perception_train.training.loop import Trainer
 from perception_train.training.process import TrainingProcess
 from perception_train.training.records import BEST_WEIGHTS, Records
-from perception_train.training.validation import Validation, validate
+from perception_train.training.validation import validate
 
 RUN_PLOTS = {"losses", "learning_rate", "validations"}
 DETECTION_PLOTS = {"precision_recall", "classes", "confusion", "calibration"}
@@ -205,14 +206,14 @@ def test_evaluate_writes_a_report(
     assert self_contained((tmp_path / "report" / "report.html").read_text())
     with Predictor.load(ModelRepository(tmp_path / "models").open("shapes"), threshold=0.0) as predictor:
         result = validate(predictor, CocoDataset.open(shapes / "val"))
-    assert isinstance(result, Validation)
+    assert isinstance(result, DetectionValidation)
     assert told["map50"] == pytest.approx(result.map50)
 
 
 def test_rows_after_the_checkpoint_are_forgotten(tmp_path: Path) -> None:
     first = Records(tmp_path)
     for step, value in ((10, 0.4), (20, 0.6)):
-        result = Validation(value, value, value, {}, (), 1)
+        result = DetectionValidation(value, value, value, {}, (), 1)
         row = dict(step=step, seconds=1.0, version=None, **result.metrics())
         if first.validation(row, result, "map"):
             (tmp_path / BEST_WEIGHTS).write_bytes(b"weights of step %d" % step)

@@ -21,8 +21,9 @@ from perception_train.models.losses import Targets
 from perception_train.models.ssd import Ssd
 from perception_train.models.suppression import DEFAULT
 from perception_train.training.config import TrainParams
+from perception_train.training.detection import DetectionValidation
 from perception_train.training.loop import Trainer
-from perception_train.training.validation import Validation, validate
+from perception_train.training.validation import validate
 
 SIZES = {"ssdlite": (96, 64), "ssd300": (320, 288)}
 
@@ -128,6 +129,6 @@ def test_a_run_exports_a_bundle_that_answers(shapes: Path, tmp_path: Path) -> No
     with Predictor.load(bundle, threshold=0.0) as predictor:
         again = validate(predictor, CocoDataset.open(shapes / "val"))
         found = predictor.predict(np.zeros((64, 96, 3), np.uint8))
-    assert isinstance(again, Validation)
+    assert isinstance(again, DetectionValidation)
     assert again.map50 == pytest.approx(summary["val_map50"], abs=1e-6)
     assert found.boxes.dtype == np.float32
