@@ -14,6 +14,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from docs_images import ROOT, write
 
 from perception_common import cli, durable
 from perception_common.cli import Command, Result
@@ -23,7 +24,6 @@ from perception_infer.draw import draw_detections
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor
 
-ROOT = Path(__file__).resolve().parent.parent
 BEGIN, END = "<!-- figures:begin -->", "<!-- figures:end -->"
 SCALE = 2
 COLUMNS = 4
@@ -45,9 +45,8 @@ def make(params: PictureParams) -> Result:
         live = json.loads((demo / "live.json").read_text())
     except OSError as error:
         raise UserError("no finished demo", where=demo, fix="run `make demo` first") from error
-    images = ROOT / "docs" / "images"
-    _write(images / "world.jpg", _world(demo))
-    _write(images / "live.jpg", _live(demo, live))
+    write("world.jpg", _world(demo))
+    write("live.jpg", _live(demo, live))
     table = figures(summary)
     durable.write_text(ROOT / "docs" / "benchmarks" / "demo.md", page(summary, table))
     readme = ROOT / "README.md"
@@ -93,10 +92,6 @@ def _truth(rgb: np.ndarray, truth: list[dict[str, Any]]) -> None:
         for y in range(top, bottom, 2 * dash):
             for x in (left, right - 1):
                 cv2.line(rgb, (x, y), (x, min(y + dash, bottom)), (255, 255, 255), 1)
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    durable.write_bytes(path, cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes())
 
 
 def figures(summary: dict[str, Any]) -> str:

@@ -13,13 +13,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from docs_images import write
 from playwright.sync_api import sync_playwright
 
-from perception_common import durable
 from perception_common.errors import UserError
 
-ROOT = Path(__file__).resolve().parents[1]
-TARGET = ROOT / "docs" / "images" / "replay.png"
 _WIDTH, _HEIGHT = 1100, 1500
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -40,11 +38,7 @@ def main() -> None:
         page.wait_for_timeout(500)
         data = page.screenshot()
         chromium.close()
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    done, packed = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    assert done
-    durable.write_bytes(TARGET, packed.tobytes())
-    print(TARGET)
+    write("replay.png", np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)))
 
 
 if __name__ == "__main__":

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from docs_images import write
 
-from perception_common import cli, durable
+from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.errors import UserError
 from perception_common.params import param
@@ -24,7 +25,6 @@ from perception_train.evaluation.pictures import draw_pair
 from perception_train.evaluation.plots import figure_plots
 from perception_train.evaluation.rundata import RunData
 
-ROOT = Path(__file__).resolve().parent.parent
 PLOTS = ("losses", "validations", "precision_recall", "classes", "confusion", "calibration")
 COLUMNS, CELL_PX, GAP_PX, PAIRS = 2, 640, 12, 4
 
@@ -78,16 +78,6 @@ def stacked(pictures: list[np.ndarray], columns: int) -> np.ndarray:
             sheet[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
         rows.append(sheet)
     return np.vstack(rows)[:-GAP_PX, :-GAP_PX]
-
-
-def write(name: str, picture: np.ndarray) -> None:
-    """Write below docs/images, as the name's ending says."""
-    options = [cv2.IMWRITE_JPEG_QUALITY, 85] if name.endswith("jpg") else [cv2.IMWRITE_PNG_COMPRESSION, 9]
-    done, data = cv2.imencode(Path(name).suffix, picture, options)
-    if not done:
-        raise RuntimeError("OpenCV could not encode the picture")
-    durable.write_bytes(ROOT / "docs" / "images" / name, data.tobytes())
-    print(f"docs/images/{name}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from docs_images import write
 
-from perception_common import cli, durable
+from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.params import param
 from perception_sim.generation.generate import generate
 from perception_sim.params import GenerateParams
 from perception_sim.presets import preset_names
 
-ROOT = Path(__file__).resolve().parent.parent
 COLUMNS, ROWS, GAP = 4, 3, 6
 
 
@@ -47,12 +47,7 @@ def make(params: PictureParams) -> Result:
                 )
             )  # fmt: skip
             pictures = [cv2.imread(str(path)) for path in sorted((output / "images").rglob("*.jpg"))]
-        done, data = cv2.imencode(".jpg", arranged(pictures), [cv2.IMWRITE_JPEG_QUALITY, 85])
-        if not done:
-            raise RuntimeError("OpenCV could not encode the picture")
-        target = ROOT / "docs" / "images" / f"preset_{preset}.jpg"
-        durable.write_bytes(target, data.tobytes())
-        print(target.relative_to(ROOT), file=sys.stderr)
+        write(f"preset_{preset}.jpg", arranged(pictures))
     return None
 
 
