@@ -5,8 +5,8 @@ from __future__ import annotations
 import enum
 import time
 from collections import deque
-from collections.abc import Hashable
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 _RECENT = 300
@@ -57,6 +57,49 @@ class FrameCounts:
     hung: int = 0
     lost_in_swaps: int = 0
     lost_in_transport: int = -1
+
+
+class Tally:
+    """Counts what becomes of frames. Not safe across threads by itself.
+
+    Args:
+        sources: how many cameras there are.
+
+    Attributes:
+        counts: of all cameras together; what is lost in transport is not counted here.
+        processed: frames of each camera.
+    """
+
+    def __init__(self, sources: int) -> None:
+        self.counts = FrameCounts()
+        self.processed = [0] * sources
+
+    def received(self) -> None:
+        """A frame came."""
+        self._add(received=1)
+
+    def dropped(self, frame: Frame) -> None:
+        """A frame that waited will not be answered."""
+        self._add(unprocessed=1, lost_in_swaps=int(frame.in_swap))
+
+    def hung(self, frames: Sequence[Frame]) -> None:
+        """A model was given up that kept these frames."""
+        swapped = sum(frame.in_swap for frame in frames)
+        self._add(failed=len(frames), hung=len(frames), lost_in_swaps=swapped)
+
+    def settled(self, frame: Frame, outcome: Outcome) -> None:
+        """A frame's way has ended."""
+        if outcome is Outcome.NO_MODEL:
+            self._add(unprocessed=1, without_model=1)
+        elif outcome is Outcome.FAILED:
+            self._add(failed=1, lost_in_swaps=int(frame.in_swap))
+        else:
+            self._add(**{outcome.value: 1})
+        if outcome is Outcome.PROCESSED:
+            self.processed[frame.source] += 1
+
+    def _add(self, **steps: int) -> None:
+        self.counts = replace(self.counts, **{name: getattr(self.counts, name) + step for name, step in steps.items()})
 
 
 class SequenceGaps:

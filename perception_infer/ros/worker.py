@@ -20,7 +20,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..cancelling import Abandoned
-from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps
+from .frames import Frame, FrameCounts, Outcome, Recent, SequenceGaps, Tally
 from .waiting import WaitingFrames
 
 #: Spare time for preparing ahead, in seconds and as a multiple of what preparing usually takes.
@@ -86,8 +86,7 @@ class FrameWorker:
         self._waiting = WaitingFrames(sources)
         self._ahead: list[_Item] = []
         self._done: deque[tuple[Frame, Any]] = deque()
-        self._counts = FrameCounts()
-        self._processed = [0] * sources
+        self._tally = Tally(sources)
         self._gaps = SequenceGaps()
         self._run_times, self._prepare_times = Recent(), Recent()
         self._arrivals: deque[float] = deque(maxlen=_ARRIVALS)
@@ -106,10 +105,10 @@ class FrameWorker:
             self._gaps.observe((source, sender), number)
             if not self._running:
                 return
-            self._count(received=1)
+            self._tally.received()
             self._arrivals.append(time.perf_counter())
             for replaced in self._waiting.put(message, source, replacing):
-                self._drop(replaced)
+                self._tally.dropped(replaced)
             (self._to_run if self._running_since is None else self._to_prepare).notify()
 
     def resume(self) -> None:
@@ -125,7 +124,7 @@ class FrameWorker:
         with self._lock:
             self._running = False
             for frame in (*self._waiting.clear(), *(item.frame for item in self._ahead)):
-                self._drop(frame)
+                self._tally.dropped(frame)
             self._ahead.clear()
             return self._changed.wait_for(self._idle, timeout)
 
@@ -136,7 +135,7 @@ class FrameWorker:
         """
         with self._lock:
             held, self._held = self._held, []
-            self._count(failed=len(held), hung=len(held), lost_in_swaps=sum(frame.in_swap for frame in held))
+            self._tally.hung(held)
             self._generation += 1
             self._running_since, self._busy = None, False
             self._changed.notify_all()
@@ -161,7 +160,7 @@ class FrameWorker:
     def counts(self) -> FrameCounts:
         """The counters at this moment."""
         with self._lock:
-            return replace(self._counts, lost_in_transport=self._gaps.lost)
+            return replace(self._tally.counts, lost_in_transport=self._gaps.lost)
 
     def arriving(self) -> float:
         """Frames that arrive in a second, of all cameras, from the last few of them."""
@@ -172,7 +171,7 @@ class FrameWorker:
     def processed(self) -> list[int]:
         """Frames of each camera that were processed."""
         with self._lock:
-            return self._processed[:]
+            return self._tally.processed[:]
 
     def _runner(self) -> threading.Thread:
         return _started(partial(self._run, self._generation), "run")
@@ -249,7 +248,7 @@ class FrameWorker:
                     self._ahead = items
                 else:
                     for item in items:
-                        self._drop(item.frame)
+                        self._tally.dropped(item.frame)
                 self._to_run.notify()
                 self._changed.notify_all()
 
@@ -322,22 +321,7 @@ class FrameWorker:
                     return
                 # By identity: messages are slow to compare.
                 self._held = [held for held in self._held if held is not frame]
-            if outcome is Outcome.NO_MODEL:
-                self._count(unprocessed=1, without_model=1)
-            elif outcome is Outcome.FAILED:
-                self._count(failed=1, lost_in_swaps=int(frame.in_swap))
-            else:
-                self._count(**{outcome.value: 1})
-            if outcome is Outcome.PROCESSED:
-                self._processed[frame.source] += 1
-
-    def _drop(self, frame: Frame) -> None:
-        self._count(unprocessed=1, lost_in_swaps=int(frame.in_swap))
-
-    def _count(self, **steps: int) -> None:
-        self._counts = replace(
-            self._counts, **{name: getattr(self._counts, name) + step for name, step in steps.items()}
-        )
+            self._tally.settled(frame, outcome)
 
 
 def _started(work: Callable[[], None], name: str) -> threading.Thread:
