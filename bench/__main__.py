@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from perception_common.cli import Command, Result
 from perception_common.params import param
 
 from . import contention, data, generate, infer, precisions, train
-from .figures import Figure
+from .figures import Figure, machine
 
 
 @dataclass(frozen=True)
@@ -71,8 +69,7 @@ def _show(title: str, figures: list[Figure]) -> Result:
         ratio = "" if figure.ratio is None else f"{figure.ratio:.2f}"
         table.add_row(figure.name, f"{figure.value:.2f} {figure.unit}", figure.against, ratio)
     Console(stderr=True).print(table)
-    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}
-    return {"title": title, "machine": machine, "figures": [figure.as_dict() for figure in figures]}
+    return {"title": title, "machine": machine(), "figures": [figure.as_dict() for figure in figures]}
 
 
 def _train(params: BenchParams) -> Result:

@@ -1,7 +1,9 @@
-"""One measured figure, and repeated timing of a function."""
+"""One measured figure, repeated timing of a function, and the machine that it was measured on."""
 
 from __future__ import annotations
 
+import os
+import platform
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -35,3 +37,8 @@ def median_seconds(action: Callable[[], object], seconds: float, warm_up: int = 
         action()
         times.append(time.perf_counter() - start)
     return median(times)
+
+
+def machine() -> dict[str, Any]:
+    """Cores, processor and Python, for results that are kept."""
+    return {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()}

@@ -27,6 +27,7 @@ from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from perception_infer.backends.select import make_backend
+from perception_infer.benchmark.surroundings import MIB
 from perception_infer.contract.geometry import Letterbox
 from perception_infer.models import open_bundle
 from perception_infer.recordings.types import COMPRESSED_IMAGE, ros2_types
@@ -40,7 +41,6 @@ TOPIC = "/camera/image_raw/compressed"
 SIZE = (640, 480)
 _DIFFERENT = 64
 _PERIOD_NS = 33_333_333
-_MIB = 1 << 20
 
 
 def make_bag(path: Path, frames: int) -> Path:
@@ -92,7 +92,7 @@ def run_replay(bag: Path, bundle: Path, threads: int, frames: int) -> dict[str, 
 
     def watch(frame: Shown, found: object, line: object) -> None:
         if frame.index % every == 0:
-            memory.append(process.memory_info().rss / _MIB)
+            memory.append(process.memory_info().rss / MIB)
 
     params = ReplayParams(bag=str(bag), threads=threads, truth="none", frames=frames)
     with tempfile.TemporaryDirectory() as folder:

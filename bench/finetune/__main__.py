@@ -11,7 +11,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ from perception_train.data.coco import CocoDataset
 from perception_train.data.subset import nested, write_subset
 from perception_train.finetuning.report import figures, plot_curve, spread
 
+from ..figures import machine
 from ..sim2real.run import Run, Sim2RealParams, WorldParams
 
 MIXED, ALONE = "synthetic + real", "real only"
@@ -78,7 +78,7 @@ def run(params: FinetuneBenchParams) -> Result:
             _show(summary(params, rows))
     told = {
         "params": dataclasses.asdict(params),
-        "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
+        "machine": machine(),
         "base_minutes": round(prepared / 60.0, 2),
         "minutes": round((time.monotonic() - begin) / 60.0, 2),
         "summary": summary(params, rows),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
-import platform
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ from perception_common.errors import UserError
 from perception_common.params import param
 from perception_sim.presets import load_preset
 
+from ..figures import machine
 from . import photographs, variants
 
 _HERE = Path(__file__).parent
@@ -97,7 +96,7 @@ class Run:
             scores += self._adapted(parts, summary["versions"][-1])
         result = {
             "params": told,
-            "machine": {"cores": os.cpu_count(), "machine": platform.machine(), "python": platform.python_version()},
+            "machine": machine(),
             "minutes": round((time.monotonic() - start) / 60.0, 2),
             "generation_minutes": round(generated / 60.0, 2),
             "images_per_second_trained": summary.get("train_images_per_second"),
