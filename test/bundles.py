@@ -285,15 +285,19 @@ def write_detector(
     meant_for: Sequence[BackendName] = ("onnxruntime", "openvino"),
     limits: tuple[float, float] = LIMITS,
     hangs: Hangs = "never",
+    architecture: str = "rectangles",
+    weights: bytes | None = None,
 ) -> Path:
     """Write the next version of a detector bundle; its directory.
 
-    ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check.
+    ``answers_score`` other than ``score`` makes a bundle that verifies but fails its parity check. ``weights`` are
+    those of a network that the bundle says it has beside its graph.
     """
-    facts = model_facts(name, classes, thresholds, size)
+    facts = dataclasses.replace(model_facts(name, classes, thresholds, size), architecture=architecture)
     graph = Graph(detector_graph(score, size, work, limits, hangs), {"map50": 1.0}, tuple(meant_for), Tolerance())
     answers = parity_arrays(score if answers_score is None else answers_score, size)
-    return write_bundle(repository, facts, {"fp32": graph}, save({"none": np.zeros(1, np.float32)}), answers)
+    nothing = save({"none": np.zeros(1, np.float32)})
+    return write_bundle(repository, facts, {"fp32": graph}, nothing if weights is None else weights, answers)
 
 
 def network_rectangle(rectangle: tuple[int, int, int, int], size: tuple[int, int]) -> npt.NDArray[np.float32]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from bundles import detector_graph, model_facts, parity_arrays, write_detector
+from bundles import write_detector
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -33,12 +33,10 @@ from waiting import until
 
 from perception_common.errors import UserError
 from perception_infer.cancelling import Cancelled, never
-from perception_infer.contract.manifest import Tolerance
 from perception_infer.fetching import Fetcher, FetchParams, Location
 from perception_infer.models import ModelRepository, open_bundle
 from perception_infer.serving import Announcement, ModelServer, Rules
 from perception_infer.trust import ANYONE, Trust, TrustedKey, key_id, signature_line
-from perception_train.export.bundle import Graph, write_bundle
 
 LARGE = 24 << 20
 
@@ -140,8 +138,7 @@ def test_a_bundle_is_fetched_whole_and_once(
 def test_it_goes_on_where_a_killed_server_left_it(tmp_path: Path, root: Path, processes: Any) -> None:
     source = tmp_path / "workstation"
     weights = save({"noise": np.random.default_rng(0).integers(0, 256, LARGE, np.uint8)})
-    graph = Graph(detector_graph(), {"map50": 1.0}, ("onnxruntime", "openvino"), Tolerance())
-    bundle = write_bundle(source, model_facts(), {"fp32": graph}, weights, parity_arrays(0.9))
+    bundle = write_detector(source, weights=weights)
     server, url = start_server(processes, source)
 
     def kill_midway() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,118 +13,31 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from bundles import CLASSES, COLOURS, detector_graph, model_facts, parity_arrays, write_detector, write_segmenter
+from bundles import CLASSES, write_detector, write_segmenter
+from gap_worlds import PICTURES, SIZE, Pixels, blurred, darker, greyish, noisy, recording, reddish, world, write
 from markupsafe import Markup
 from safetensors.torch import save
 
 from perception_common.errors import UserError
-from perception_infer.contract.manifest import Tolerance
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor
 from perception_infer.replay.truth import Names
-from perception_sim.presets import reference_preset
 from perception_sim.view import charts
 from perception_train import cli
-from perception_train.export.bundle import Graph, write_bundle
 from perception_train.gap.command import gap, labels_of
 from perception_train.gap.comparing import CLASSES as CLASS_MIX
-from perception_train.gap.comparing import FOUND, LESS, MORE, TRUTH, VARIED, Compared, compare
-from perception_train.gap.distances import (
-    feature_distance,
-    least_by_chance,
-    mixes_differ,
-    squared_distances,
-    total_variation,
-    wasserstein,
-)
+from perception_train.gap.comparing import FOUND, LESS, MORE, TRUTH, Compared, compare
+from perception_train.gap.distances import feature_distance, squared_distances
 from perception_train.gap.looking import Looked, look_at
-from perception_train.gap.looks import look_of
 from perception_train.gap.measures import BY_KEY, CONTENT, LOOK, MEASURES
 from perception_train.gap.panel import far, worst
 from perception_train.gap.params import GapParams
-from perception_train.gap.rules import FEATURES, RULES, advise, changes
+from perception_train.gap.rules import FEATURES, advise, changes
 from perception_train.gap.sources import open_labelled, open_real
 from perception_train.harvest.embedding import ModelEmbedding, PictureEmbedding
 from perception_train.models import build_model
-from perception_train.training.config import TrainParams
 
-Pixels = np.ndarray
-Change = Callable[[Pixels, np.random.Generator], Pixels]
-PICTURES, SIZE = 20, (256, 160)
 HOSTILE = "<script>alert('x')</script>"
-
-
-def world(
-    root: Path,
-    seed: int,
-    change: Change = lambda rgb, rng: rgb,
-    *,
-    sides: tuple[int, int] = (20, 45),
-    mix: Sequence[float] = (0.34, 0.33, 0.33),
-    most: int = 3,
-    across: tuple[float, float] = (0.0, 1.0),
-    classes: Sequence[str] = CLASSES,
-    suffix: str = ".png",
-    masks: bool = False,
-) -> Path:
-    """Rectangles of pure colours on coloured clouds with noise, labelled; ``change`` is what a camera makes of them."""
-    rng = np.random.default_rng(seed)
-    width, height = SIZE
-    (root / "images").mkdir(parents=True)
-    if masks:
-        (root / "masks").mkdir()
-    images, annotations = [], []
-    for number in range(1, PICTURES + 1):
-        clouds = cv2.resize(rng.uniform(60, 145, (10, 16, 3)).astype(np.float32), SIZE, interpolation=cv2.INTER_CUBIC)
-        picture = clouds * rng.uniform(0.7, 1.2)
-        x, y = int(rng.integers(0, width - 40)), int(rng.integers(0, height - 20))
-        # Something with sharp edges that is no object.
-        picture[y : y + 20, x : x + 20], picture[y : y + 20, x + 20 : x + 40] = 15, (130, 235, 235)
-        mask = np.zeros((height, width), np.uint8)
-        for _ in range(int(rng.integers(1, most + 1))):
-            side, kind = int(rng.integers(*sides)), int(rng.choice(3, p=mix))
-            left = int((across[0] + rng.random() * (across[1] - across[0])) * (width - side))
-            top = int(rng.integers(0, height - side))
-            picture[top : top + side, left : left + side] = COLOURS[CLASSES[kind]]
-            mask[top : top + side, left : left + side] = kind + 1
-            box = {"bbox": [left, top, side, side], "area": side * side, "iscrowd": 0}
-            annotations.append(box | {"id": len(annotations) + 1, "image_id": number, "category_id": kind + 1})
-        picture += rng.normal(0, rng.uniform(1, 5), picture.shape)
-        name = f"{number:03}{suffix}"
-        seen = change(np.clip(picture, 0, 255).astype(np.uint8), rng)
-        write(root / "images" / name, seen)
-        if masks:
-            cv2.imwrite(str(root / "masks" / f"{number:03}.png"), mask)
-        images.append({"id": number, "file_name": name, "width": width, "height": height})
-    categories = [{"id": index, "name": name} for index, name in enumerate(classes, 1)]
-    content = {"images": images, "annotations": annotations, "categories": categories}
-    (root / "annotations.json").write_text(json.dumps(content))
-    return root
-
-
-def write(path: Path, rgb: Pixels) -> None:
-    options = [cv2.IMWRITE_JPEG_QUALITY, 12] if path.suffix == ".jpg" else []
-    cv2.imwrite(str(path), cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), options)
-
-
-def darker(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    return (rgb * 0.4).astype(np.uint8)
-
-
-def blurred(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    return cv2.GaussianBlur(rgb, (0, 0), 3)
-
-
-def noisy(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    return np.clip(rgb + rng.normal(0, 14, rgb.shape), 0, 255).astype(np.uint8)
-
-
-def reddish(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    return np.clip(rgb * np.array([1.25, 1.0, 0.7]), 0, 255).astype(np.uint8)
-
-
-def greyish(rgb: Pixels, rng: np.random.Generator) -> Pixels:
-    return np.clip(rgb * 0.3 + rgb.mean(axis=2, keepdims=True) * 0.7, 0, 255).astype(np.uint8)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -143,11 +56,11 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(place: Path) -> Path:
     """The detector of rectangles, with the weights of a YOLO that has learned nothing beside its graph."""
-    facts = dataclasses.replace(model_facts(size=SIZE), architecture="yolo_n")
     torch.manual_seed(0)
     weights = save(build_model("yolo_n", len(CLASSES)).state_dict())
-    graph = Graph(detector_graph(size=SIZE), {"map50": 1.0}, ("onnxruntime",), Tolerance())
-    return write_bundle(place / "models", facts, {"fp32": graph}, weights, parity_arrays(0.9, SIZE))
+    return write_detector(
+        place / "models", size=SIZE, meant_for=("onnxruntime",), architecture="yolo_n", weights=weights
+    )
 
 
 @pytest.fixture(scope="module")
@@ -429,85 +342,6 @@ def test_what_is_marked_as_crowd_is_neither_missed_nor_false(predictor: Predicto
     assert sum(one.errors or 0 for one in after.seen) <= 1 + sum(one.errors or 0 for one in before.seen)
 
 
-def test_every_rule_names_what_there_is() -> None:
-    import yaml
-
-    sections = yaml.safe_load(reference_preset())
-    parameters = {field.name for field in dataclasses.fields(TrainParams)}
-    pairs = [(rule.measure, rule.side) for rule in RULES]
-    assert len(set(pairs)) == len(pairs)
-    for rule in RULES:
-        assert rule.measure in {*BY_KEY, CLASS_MIX, FEATURES}
-        for change in rule.world:
-            section, axis = change.name.split(".")
-            assert axis in sections[section], change.name
-        assert {change.name for change in rule.training} <= parameters
-    # What may differ in the pictures has a rule, but for detail, which may come from anything.
-    ruled = {rule.measure for rule in RULES}
-    assert {measure.key for measure in MEASURES if measure.group in (LOOK, CONTENT)} - ruled == {"detail"}
-    assert {change.way for change in changes("brightness", VARIED)[0]} == {"wider"}
-
-
-def test_distances_of_numbers() -> None:
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=50)
-    assert wasserstein(values, values + 3) == pytest.approx(3)
-    assert wasserstein(values, values) == 0
-    assert wasserstein(np.array([0.0, 1.0]), np.array([0.0, 0.0, 1.0, 5.0])) == pytest.approx(1.0)
-    assert total_variation(np.array([1.0, 1.0]), np.array([30.0, 10.0])) == pytest.approx(0.25)
-    assert total_variation(np.zeros(2), np.ones(2)) == 0
-    # Two samples of five can never be told apart once in a thousand times.
-    assert least_by_chance(5, 5) > 1 > least_by_chance(20, 20)
-    mixes = rng.multinomial(3, (0.5, 0.5), 30).astype(float)
-    assert not mixes_differ(mixes[:15], mixes[15:])
-    assert mixes_differ(mixes[:15], mixes[15:] @ np.array([[1.0, 0.0], [1.0, 0.0]]))
-
-
-def test_the_discrepancy_is_unbiased_and_counts_in_halves() -> None:
-    rng = np.random.default_rng(1)
-    same = [feature_distance(*rng.normal(size=(2, 40, 6))) for _ in range(30)]
-    values = np.array([one.mmd2 for one in same if one is not None])
-    assert abs(values.mean()) < 3 * values.std() / np.sqrt(len(values))
-    assert np.mean([one.times < 2 for one in same if one is not None]) > 0.9
-    assert np.mean([one.outside for one in same if one is not None]) < 0.15
-    moved = [feature_distance(*(rng.normal(size=(2, 40, 6)) + np.array([0, by])[:, None, None])) for by in (0.5, 1, 2)]
-    times = [one.times for one in moved if one is not None]
-    assert times == sorted(times) and times[0] > 2
-    assert moved[2] is not None and moved[2].outside > 0.9
-    assert feature_distance(np.zeros((3, 2)), np.zeros((3, 2))) is None
-    flat = feature_distance(np.zeros((8, 2)), np.zeros((8, 2)))
-    assert flat is not None and (flat.times, flat.outside) == (0.0, 0.0)
-
-
-def test_looks_of_plain_pictures() -> None:
-    rng = np.random.default_rng(0)
-    grey = np.full((120, 160, 3), 100, np.uint8)
-    plain = look_of(grey, (160, 128))
-    assert (plain["brightness"], plain["saturation"], plain["warmth"], plain["blockiness"]) == (100, 0, 0, 0)
-    for level in (2.0, 8.0):
-        noise = np.repeat(rng.normal(0, level, (120, 160, 1)), 3, axis=2)
-        assert look_of((grey + noise).clip(0, 255).astype(np.uint8), (160, 128))["noise"] == pytest.approx(
-            level, rel=0.25
-        )
-    # Edges tell how blurred they are, in the dark as in the light, with and without noise.
-    squares = cv2.resize(rng.integers(0, 2, (10, 12)).astype(np.float32) * 160 + 40, (192, 160), interpolation=0)
-    for blur in (0.8, 1.5, 3.0):
-        for light, noise in ((1.0, 0.0), (0.3, 0.0), (1.0, 5.0)):
-            seen = cv2.GaussianBlur(squares, (0, 0), blur) * light + rng.normal(0, noise, squares.shape)
-            told = look_of(np.repeat(seen.clip(0, 255).astype(np.uint8)[..., None], 3, 2), (192, 160))["edge_blur"]
-            # The step from pixel to pixel is a blur by itself.
-            assert told == pytest.approx(np.sqrt(blur**2 + 0.5), rel=0.16)
-    # All black is not known to be without noise, and slivers are measured as far as they can be.
-    assert np.isnan(look_of(np.zeros_like(grey), (160, 128))["noise"])
-    assert np.isnan(look_of(grey[:9], (160, 128))["blockiness"])
-    # Less light is neither a blur nor another contrast.
-    picture = cv2.resize(rng.uniform(0, 255, (30, 40, 3)).astype(np.float32), (160, 120))
-    bright, dark = (look_of((picture * factor).astype(np.uint8), (160, 128)) for factor in (1.0, 0.5))
-    assert dark["brightness"] == pytest.approx(bright["brightness"] / 2, rel=0.05)
-    for key in ("contrast", "saturation", "edge_blur", "detail", "warmth", "tint"):
-        assert dark[key] == pytest.approx(bright[key], rel=0.06, abs=0.5)
-
-
 def test_sources_have_names_of_their_own() -> None:
     assert labels_of(["/a/x", "/b/y"]) == ["x", "y"]
     assert labels_of(["/a/x/images", "/a/y"]) == ["x", "y"]
@@ -521,33 +355,6 @@ def test_a_dataset_that_leads_out_is_refused(predictor: Predictor, tmp_path: Pat
     (root / "annotations.json").write_text(json.dumps(content))
     with pytest.raises(UserError, match="leads out"):
         open_labelled(str(root), Names(CLASSES), "detection")
-
-
-def recording(path: Path) -> Path:
-    """Three frames with a red and a blue rectangle, and their truth, as a rosbag2 recording."""
-    from rosbags.rosbag2 import StoragePlugin, Writer
-
-    from perception_infer.recordings.messages import detections_message, header_of, make
-    from perception_infer.recordings.types import DETECTIONS, IMAGE, ros2_types
-
-    boxes = {"red": (10, 20, 60, 70), "blue": (90, 30, 130, 100)}
-    store = ros2_types()
-    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
-        camera = writer.add_connection("/camera/image_raw", IMAGE, typestore=store)
-        truth = writer.add_connection("/camera/ground_truth", DETECTIONS, typestore=store)
-        for index in range(3):
-            stamp = 1_700_000_000_000_000_000 + index * 100_000_000
-            rgb = np.full((SIZE[1], SIZE[0], 3), 90 + 20 * index, np.uint8)
-            for name, (left, top, right, bottom) in boxes.items():
-                rgb[top:bottom, left:right] = COLOURS[name]
-            fields = {"height": SIZE[1], "width": SIZE[0], "encoding": "rgb8", "is_bigendian": 0, "step": 3 * SIZE[0]}
-            image = make(IMAGE, header=header_of(stamp, "camera"), data=rgb.reshape(-1), **fields)
-            writer.write(camera, stamp, store.serialize_cdr(image, IMAGE))
-            known = detections_message(
-                header_of(stamp, "camera"), np.array(list(boxes.values()), np.float32), np.ones(2), list(boxes)
-            )
-            writer.write(truth, stamp, store.serialize_cdr(known, DETECTIONS))
-    return path
 
 
 def test_a_bundle_without_a_network_of_ours_is_compared_by_pictures(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 import shutil
@@ -10,19 +9,13 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import cv2
 import numpy as np
 import pytest
-import safetensors.torch
-import torch
-from bundles import detector_graph, model_facts, parity_arrays, scene, write_detector, write_segmenter
+from bundles import scene, write_detector, write_segmenter
 from pycocotools.coco import COCO
 from recorded import CAMERA, PERIOD, START, Film, compressed, image, jpeg, write_bag
 
 from perception_common.errors import UserError
-from perception_infer.contract.detections import Detections, Segmentation
-from perception_infer.contract.manifest import Tolerance
-from perception_infer.models import open_bundle
 from perception_infer.recordings.types import COMPRESSED_IMAGE, IMAGE
 from perception_infer.replay.coco_truth import CocoTruth
 from perception_infer.replay.truth import Names, TrueBoxes
@@ -30,14 +23,8 @@ from perception_train import cli
 from perception_train.data.coco import CocoDataset
 from perception_train.data.importing.command import import_datasets
 from perception_train.data.importing.params import ImportParams
-from perception_train.export.bundle import Graph, write_bundle
-from perception_train.harvest.choice import Candidates, balanced, novelty, pick, standing_out, usual_of, values_of
 from perception_train.harvest.command import harvest
-from perception_train.harvest.embedding import PictureEmbedding, choose_embedding, thumbnail
 from perception_train.harvest.params import HarvestParams
-from perception_train.harvest.scores import Opinion, disagreement, quality, uncertainty
-from perception_train.harvest.steadiness import Steadiness
-from perception_train.models import build_model
 
 SIZE = (160, 120)
 #: A name that a page must escape, as every text of a user.
@@ -336,219 +323,6 @@ def test_mistakes_are_told_in_one_line(
         capsys, **good | {"bag": [still]}, known=[known]
     )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "known", "still"]
-
-
-def found(*rows: tuple[float, float, float, float, float, int]) -> Detections:
-    table = np.array(rows, np.float32).reshape(-1, 6)
-    return Detections(table[:, :4].copy(), table[:, 4].copy(), table[:, 5].astype(np.int32))
-
-
-def test_doubt_is_greatest_at_the_threshold() -> None:
-    limits = np.array([0.4, 0.8])
-    box = (0, 0, 9, 9)
-
-    def doubt(*scores: tuple[float, int]) -> float:
-        return uncertainty(found(*((*box, *score) for score in scores)), limits, ("a", "b")).value
-
-    assert doubt() == doubt((0.2, 0)) == doubt((0.7, 0)) == doubt((0.4, 1)) == 0
-    assert doubt((0.4, 0)) == pytest.approx(4 / 7, abs=1e-5)
-    assert doubt((0.8, 1)) == pytest.approx(4 / 7, abs=1e-5)
-    assert doubt((0.3, 0)) == pytest.approx(2 / 7, abs=1e-5)
-    assert doubt(*[(0.4, 0)] * 5) == pytest.approx(1, abs=1e-5)
-    told = uncertainty(found((*box, 0.41, 0)), limits, ("a", "b")).reason
-    assert told == "close to the threshold: a 0.41 (0.40)"
-
-
-def test_unsure_pixels_count_however_few() -> None:
-    def doubt(share: float, confidence: int) -> float:
-        values = np.full((50, 40), 255, np.uint8)
-        values.ravel()[: round(share * values.size)] = confidence
-        return uncertainty(Segmentation(np.ones((50, 40), np.uint8), values), np.zeros(1), ("a",)).value
-
-    assert doubt(0, 128) == pytest.approx(0, abs=1e-6)
-    assert doubt(0.05, 128) == pytest.approx(0.5, abs=0.01)
-    assert doubt(0.1, 128) == doubt(0.5, 128) == pytest.approx(1, abs=0.01)
-    assert doubt(0.1, 230) == pytest.approx(0.46, abs=0.03)
-
-
-def test_disagreement_is_that_of_the_farthest_opinion() -> None:
-    one, moved, none = found((0, 0, 10, 10, 0.9, 0)), found((1, 0, 11, 10, 0.9, 0)), found()
-    assert disagreement(one, ("a",), []).value == 0
-    assert disagreement(one, ("a",), [Opinion("v2", moved, ("a",))]).value == 0
-    worst = disagreement(one, ("a",), [Opinion("v2", moved, ("a",)), Opinion("tiles", none, ("a",))])
-    assert worst == (1.0, "tiles: nothing, against 1 a, 0% agree")
-    # By name, not by number.
-    assert disagreement(one, ("a", "b"), [Opinion("v2", found((0, 0, 10, 10, 0.9, 1)), ("b", "a"))]).value == 0
-
-
-def test_blurred_and_blown_out_pictures_count_less() -> None:
-    rng = np.random.default_rng(0)
-    sharp = cv2.resize(rng.integers(30, 220, (60, 80, 3), np.uint8), (640, 480), interpolation=cv2.INTER_NEAREST)
-    assert quality(sharp) == (1.0, "")
-    assert quality(np.full((48, 64, 3), 120, np.uint8)) == (1.0, "")
-    blurred = quality(cv2.GaussianBlur(sharp, (0, 0), 12))
-    assert blurred.value < 0.6
-    assert blurred.reason == "blurred"
-    white = sharp.copy()
-    white[:360] = 255
-    assert quality(white).value == pytest.approx(0.25, abs=0.05)
-    assert "75% blown out" in quality(white).reason
-    assert quality(sharp // 100).value == 0
-
-
-BOX, FAR = (40, 40, 60, 60, 0.9, 0), (100, 90, 130, 110, 0.9, 1)
-
-
-def steady(*frames: Detections, gap: int = PERIOD, cut: int = -1) -> list[tuple[float, str]]:
-    """The scores of all frames but the last."""
-    told = Steadiness(("cup", "mug"))
-    scores = []
-    for index, frame in enumerate(frames):
-        grey = np.full(9, 200 if index == cut else 20, np.uint8)
-        scores.append(told.add(frame, grey, index * gap, SIZE))
-    return [(round(score.value, 3), score.reason) for score in scores[1:]]
-
-
-def test_what_comes_and_goes() -> None:
-    both, one = found(BOX, FAR), found(FAR)
-    quiet = (0.0, "")
-    assert steady(both, both, both, both) == [quiet] * 3
-    assert steady(both, both, one, both, both)[2] == (0.7, "1 cup missing in this frame alone")
-    assert steady(one, one, both, one, one) == [quiet, quiet, (0.7, "1 cup in this frame alone"), quiet]
-    assert steady(one, one, both, both) == [quiet, quiet, (0.4, "1 cup there all at once")]
-    assert steady(both, both, one, one) == [quiet, quiet, (0.4, "1 cup gone all at once")]
-    other = found((*BOX[:5], 1), FAR)
-    assert steady(both, both, other, both)[2] == (0.91, "1 mug in this frame alone, 1 cup missing in this frame alone")
-
-
-def test_what_is_no_surprise() -> None:
-    both, one = found(BOX, FAR), found(FAR)
-    quiet = [(0.0, "")]
-    # Too long a pause, another scene, and what enters at the border.
-    assert steady(both, both, one, both, gap=2 * 10**9) == quiet * 3
-    assert steady(both, both, one, both, cut=2) == quiet * 3
-    edge = found((0, 40, 20, 60, 0.9, 0), FAR)
-    assert steady(one, one, edge, edge) == quiet * 3
-    # Fast things are never linked, but always near.
-    fast = [found((20 + 25 * i, 40, 40 + 25 * i, 60, 0.9, 0)) for i in range(4)]
-    assert steady(*fast) == quiet * 3
-
-
-def candidates(count: int, **changes: Any) -> Candidates:
-    rng = np.random.default_rng(1)
-    told = dict(
-        bags=np.zeros(count, np.intp),
-        times=np.arange(count, dtype=np.int64) * 100,
-        values=np.full(count, 0.5),
-        usable=np.ones(count, bool),
-        embeddings=rng.standard_normal((count, 4)).astype(np.float32),
-        thumbnails=rng.integers(0, 256, (count, 16), np.uint8),
-    )
-    return Candidates(**{**told, **changes})
-
-
-def test_picks_are_worth_it_and_unlike_each_other() -> None:
-    vectors = np.array([[0], [0.1], [5], [5.1], [10]], np.float32)
-    values = np.array([0.2, 0.9, 0.9, 0.8, 0.1])
-    told = candidates(5, embeddings=vectors, values=values)
-    assert [entry.row for entry in pick(told, 3, 0.0, 0, 0.0, 0)] == [1, 2, 4]
-    unusable = dataclasses.replace(told, usable=np.arange(5) != 1)
-    assert [entry.row for entry in pick(unusable, 5, 0.0, 0, 0.0, 0)] == [2, 0, 4, 3]
-    # Worth alone would have taken the fourth.
-    assert [entry.distance for entry in pick(told, 3, 0.0, 0, 0.0, 0)] == [None, pytest.approx(4.9), pytest.approx(5)]
-
-
-def test_picks_lie_apart_and_no_two_look_alike() -> None:
-    rows = [entry.row for entry in pick(candidates(20), 20, 0.0, 250, 0.0, 0)]
-    assert len(rows) >= 5
-    assert min(np.diff(sorted(rows))) >= 3
-    # Another recording was somewhere else at the same time.
-    assert len(pick(candidates(20, bags=np.arange(20)), 20, 0.0, 250, 0.0, 0)) == 20
-    thumbnails = np.random.default_rng(2).integers(0, 200, (20, 16), np.uint8)
-    thumbnails[5:12] = thumbnails[5]
-    # In other light, and with a little noise.
-    thumbnails[6] += 30
-    thumbnails[7, 3] += 9
-    alike = {entry.row for entry in pick(candidates(20, thumbnails=thumbnails), 20, 0.0, 0, 10.0, 0)}
-    assert len(alike) == 14
-    known = pick(candidates(20, thumbnails=thumbnails), 20, 0.0, 0, 10.0, 0, known=thumbnails[5:6])
-    assert {entry.row for entry in known} == set(range(20)) - set(range(5, 12))
-
-
-def test_some_are_drawn_by_lot_and_mixed_with_the_others() -> None:
-    told = candidates(200, values=np.linspace(0, 1, 200))
-    picks = pick(told, 20, 0.25, 0, 0.0, 3)
-    assert [entry.by_lot for entry in picks] == ([False] * 3 + [True]) * 5
-    assert picks == pick(told, 20, 0.25, 0, 0.0, 3)
-    assert picks != pick(told, 20, 0.25, 0, 0.0, 4)
-    few = pick(told, 150, 0.1, 2000, 0.0, 0)
-    assert len(few) < 12
-    assert sum(entry.by_lot for entry in few) == 1
-    lots = [entry.row for seed in range(40) for entry in pick(told, 5, 1.0, 0, 0.0, seed)]
-    assert np.mean(lots) == pytest.approx(100, abs=12)
-
-
-def test_worth_is_that_one_reason_holds() -> None:
-    scores = {name: np.array([0.0, 1.0]) for name in ("uncertainty", "disagreement", "inconsistency")}
-    scores["novelty"] = np.array([0.5, 1.0])
-    weights = dict(uncertainty=0.5, disagreement=0.5, inconsistency=0.0, novelty=1.0)
-    assert values_of(scores, np.array([1.0, 0.5]), weights).tolist() == [0.5, 0.5]
-
-
-def test_what_all_frames_have_counts_nothing() -> None:
-    scores = {"uncertainty": np.array([0.6, 0.6, 0.6, 0.8, 1.0]), "novelty": np.array([0, 0, 0, 0, 0.5])}
-    counted = standing_out(scores, usual_of(scores))
-    assert counted["uncertainty"] == pytest.approx([0, 0, 0, 0.5, 1])
-    assert counted["novelty"].tolist() == scores["novelty"].tolist()
-    assert standing_out({"a": np.ones(3)}, {"a": 1.0})["a"].tolist() == [0, 0, 0]
-
-
-def test_novelty_is_measured_by_what_is_usual() -> None:
-    rng = np.random.default_rng(0)
-    known = rng.standard_normal((50, 3)).astype(np.float32)
-    scores, times = novelty(np.concatenate([known[:2], [[30.0, 0, 0]]]).astype(np.float32), known)
-    assert scores[:2].tolist() == [0, 0]
-    assert times[2] > 20
-    assert scores[2] == pytest.approx(1 - 1 / times[2])
-    frames = np.concatenate([rng.normal(0, 0.1, (60, 3)), [[3.0, 0, 0]]]).astype(np.float32)
-    scores, _ = novelty(frames, None)
-    assert int(np.argmax(scores)) == 60
-    assert scores[60] > 0.8
-    assert np.median(scores) == 0
-    # All the same: nothing is novel.
-    assert novelty(np.ones((5, 3), np.float32), None)[0].tolist() == [0] * 5
-    # Numbers a thousand times as large count no more.
-    parts = np.concatenate([frames, 1000 * frames], 1)
-    even, _ = balanced(parts, None, (3, 3))
-    assert np.allclose(even[:, :3], even[:, 3:], rtol=1e-4)
-
-
-def test_the_model_s_own_features_are_part_of_the_embedding(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    weights = safetensors.torch.save(build_model("yolo_n", 3).state_dict())
-    facts = dataclasses.replace(model_facts("net", size=(96, 64)), architecture="yolo_n")
-    graph = Graph(detector_graph(size=(96, 64)), {"map50": 1.0}, ("onnxruntime",), Tolerance())
-    bundle = open_bundle(write_bundle(tmp_path, facts, {"fp32": graph}, weights, parity_arrays(0.9, (96, 64))))
-    embedding, missing = choose_embedding("auto", bundle)
-    assert missing == ""
-    assert embedding.parts == (176, 256)
-    rgb = np.random.default_rng(0).integers(0, 256, (90, 120, 3), np.uint8)
-    one, other = embedding.of(rgb), embedding.of(cv2.blur(rgb, (9, 9)))
-    assert np.array_equal(one[:176], PictureEmbedding().of(rgb))
-    for part in (slice(0, 176), slice(176, None)):
-        assert np.linalg.norm(one[part] - other[part]) > 0.05
-    assert np.array_equal(one, embedding.of(rgb))
-    assert choose_embedding("picture", bundle)[0].parts == (176,)
-    unknown, missing = choose_embedding("auto", open_bundle(write_detector(tmp_path)))
-    assert (unknown.parts, missing) == ((176,), "unknown architecture 'rectangles'")
-
-
-def test_thumbnails_average_noise_away() -> None:
-    rng = np.random.default_rng(0)
-    rgb = cv2.resize(rng.integers(0, 256, (12, 16, 3), np.uint8), (640, 480))
-    noisy = np.clip(rgb + rng.normal(0, 8, rgb.shape), 0, 255).astype(np.uint8)
-    away = np.abs(thumbnail(rgb).astype(int) - thumbnail(noisy))
-    assert away.max() <= 3
 
 
 def test_parameters_that_say_too_little() -> None:
