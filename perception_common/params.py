@@ -82,6 +82,11 @@ def redeclared(cls: type, name: str, default: Any, doc: str = "", **limits: Any)
     return dataclasses.field(default=default, metadata={_KEY: told})
 
 
+def about(cls: type) -> str:
+    """What the parameters of a dataclass are for, in a line: how its docstring begins."""
+    return " ".join((cls.__doc__ or cls.__name__).split("\n\n")[0].split())
+
+
 def specs(cls: type) -> dict[str, Spec]:
     """The parameters of a dataclass, by name, in order of declaration."""
     hints = typing.get_type_hints(cls)

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from .params import Spec, specs
+from .params import Spec, about, specs
 
 _DRAFT = "http://json-schema.org/draft-07/schema#"
 _KINDS: dict[type, str] = {bool: "boolean", int: "integer", float: "number", str: "string"}
 #: What ROS itself declares on every node.
-_BUILT_IN = {"use_sim_time": {"type": "boolean"}, "start_type_description_service": {"type": "boolean"}}
+BUILT_IN = {"use_sim_time": {"type": "boolean"}, "start_type_description_service": {"type": "boolean"}}
 
 
 def command_schema(cls: type) -> dict[str, Any]:
     """What a file for ``--config`` may hold."""
-    return document(_title(cls), {name: value_schema(spec) for name, spec in specs(cls).items()})
+    return document(about(cls).rstrip("."), {name: value_schema(spec) for name, spec in specs(cls).items()})
 
 
 def node_schema(cls: type, node: str) -> dict[str, Any]:
     """What a ROS parameter file may hold for a node of this name; what it says of others is not looked at."""
-    values = {name: value_schema(spec) for name, spec in specs(cls).items()} | _BUILT_IN
+    values = {name: value_schema(spec) for name, spec in specs(cls).items()} | BUILT_IN
     # ROS takes names with dots both as they are and as mappings.
     qos = {"description": "quality of service of single topics"}
     parameters = mapping(values | {"qos_overrides": qos}) | {"patternProperties": {r"^qos_overrides\.": qos}}
     of_node = mapping({"ros__parameters": parameters})
     return {
         "$schema": _DRAFT,
-        "title": _title(cls),
+        "title": about(cls).rstrip("."),
         "type": "object",
         "patternProperties": {f"(^|/){node}$": of_node},
     }
@@ -56,7 +56,3 @@ def value_schema(spec: Spec) -> dict[str, Any]:
         return told | one
     several = {"type": "array", "items": one}
     return told | ({"anyOf": [several, {"type": "string"}]} if spec.alone else several)
-
-
-def _title(cls: type) -> str:
-    return " ".join((cls.__doc__ or cls.__name__).split("\n\n")[0].split()).rstrip(".")

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from .errors import UserError
-from .params import Spec, specs
+from .params import Spec, about, specs
 
 #: Editors that know the YAML language server check and complete a file by the schema that such a line names.
 MODELINE = "# yaml-language-server: $schema="
@@ -66,7 +66,7 @@ def reference_yaml(
         schema: path of the JSON Schema that editors check the file by.
     """
     lines = [f"{MODELINE}{schema}"] if schema else []
-    lines.append("# " + " ".join((cls.__doc__ or cls.__name__).split("\n\n")[0].split()))
+    lines.append("# " + about(cls))
     if values is None:
         lines.append("# Generated from the code (`make config`): edit a copy, not this file.")
     indent = ""

@@ -194,6 +194,26 @@ def find_bundle(location: Path) -> Bundle:
     return open_bundle(directory)
 
 
+def bundle_directories(path: Path) -> list[Path]:
+    """The bundle at a path, or all bundles of the repository, or of the one model, at that path; none is opened.
+
+    Raises:
+        UserError: there is none.
+    """
+    if (path / MANIFEST_NAME).exists():
+        return [path]
+    found = []
+    for root, names in ((path, None), (path.parent, [path.name])):
+        repository = ModelRepository(root)
+        for name in names or repository.names():
+            found += [root / name / str(version) for version in repository.versions(name)]
+        if found:
+            return found
+    raise UserError(
+        "there is no bundle", where=path, fix="give MODEL_REPO, MODEL_REPO/<name> or MODEL_REPO/<name>/<version>"
+    )
+
+
 def resolve_location(uri: str, model_root: Path) -> Path:
     """The bundle directory that an announcement's ``database_location`` names.
 

@@ -12,7 +12,7 @@ from make_config import NODES, PROGRAMS
 from topic_tables import cell, escaped, every_topic
 
 from perception_common.cli import Command
-from perception_common.params import Spec, specs
+from perception_common.params import Spec, about, specs
 from perception_common.yaml_files import one_line
 from perception_infer.contract.manifest import json_schema as manifest_schema
 from perception_infer.replay.schema import json_schema as replay_schema
@@ -66,7 +66,7 @@ def nodes() -> str:
         ),
     ]
     for node, params in NODES.items():
-        parts += [f"## {node}", _sentence(" ".join((params.__doc__ or "").split("\n\n")[0].split()))]
+        parts += [f"## {node}", _sentence(about(params))]
         parts += _grouped(params, lambda spec, node=node: _parameter(node, spec))
         parts.append(f"As a parameter file: [{node}.yaml](../../config/{node}.yaml)")
     return _text(parts)

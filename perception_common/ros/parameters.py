@@ -12,10 +12,10 @@ from rclpy.parameter import Parameter
 
 from ..errors import UserError, did_you_mean
 from ..params import Spec, build, check, specs
+from ..schemas import BUILT_IN
 from .compat import parameter_overrides
 
 T = TypeVar("T")
-_BUILT_IN = ("use_sim_time", "start_type_description_service")
 _INT_LIMIT, _FLOAT_LIMIT = (1 << 63) - 1, 1e308
 
 
@@ -41,7 +41,7 @@ class NodeParameters(Generic[T]):
         overrides = parameter_overrides(node)
         where = f"node {node.get_name()}"
         for name in overrides:
-            if name not in self._specs and name not in _BUILT_IN and not name.startswith("qos_overrides."):
+            if name not in self._specs and name not in BUILT_IN and not name.startswith("qos_overrides."):
                 raise UserError(f"unknown parameter '{name}'", where=where, fix=did_you_mean(name, self._specs))
         given = {name: value for name, value in overrides.items() if name in self._specs}
         self.value: T = build(cls, given, where)

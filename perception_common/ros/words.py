@@ -13,6 +13,7 @@ from rclpy.utilities import remove_ros_args
 from .. import __version__
 from ..arguments import Parser
 from ..errors import UserError
+from ..params import about
 from ..security import enclave_of
 from ..shipped import schema_file
 from ..yaml_files import reference_yaml
@@ -40,7 +41,7 @@ def answered(name: str, params: type, words: Sequence[str], interface: Interface
     parser = Parser(
         name,
         allow_abbrev=False,
-        description=(params.__doc__ or "").split("\n\n")[0],
+        description=about(params),
         epilog="Parameters, names and topics are ROS's own: --ros-args -p NAME:=VALUE -r FROM:=TO --params-file FILE.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")

@@ -16,9 +16,8 @@ from ..backends.select import AUTO, GRAPHS, choose_variant
 from ..backends.tensorrt import MODULES, load_module
 from ..engines.key import this_device
 from ..engines.source import Engines
-from ..models import Bundle, open_bundle
+from ..models import Bundle, bundle_directories, open_bundle
 from ..running import EngineParams, say
-from .verify import find_bundles
 
 _COLUMNS = (("model", 24), ("version", 8), ("precision", 10), ("backend", 14), ("result", 8), ("MB", 8), ("seconds", 8))
 
@@ -44,7 +43,7 @@ def build_engine(params: BuildEngineParams) -> dict[str, Any]:
     """
     if not params.path:
         raise UserError("no bundle is given", fix="--path DIRECTORY")
-    bundles = [open_bundle(directory) for directory in find_bundles(Path(params.path))]
+    bundles = [open_bundle(directory) for directory in bundle_directories(Path(params.path))]
     engines, backends = params.engines(say), _installed(params.backend)
     say(f"engines for {this_device().title} in {engines.root}")
     print(_line([name for name, _ in _COLUMNS]))

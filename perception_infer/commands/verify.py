@@ -10,9 +10,8 @@ from typing import Any
 from perception_common.errors import CheckFailed, UserError
 from perception_common.params import param
 
-from ..contract.manifest import MANIFEST_NAME
 from ..loading import load_proven
-from ..models import ModelRepository, open_bundle
+from ..models import bundle_directories, open_bundle
 from ..running import RunningParams, say
 from ..trust import Trust
 from ..trust_params import TrustParams
@@ -48,7 +47,7 @@ def verify(params: VerifyParams) -> dict[str, Any]:
     """
     if not params.path:
         raise UserError("nothing to verify", fix="--path DIRECTORY")
-    trust, directories = params.trusted(), find_bundles(Path(params.path))
+    trust, directories = params.trusted(), bundle_directories(Path(params.path))
     print(_line({column: column for column in _COLUMNS}))
     rows = []
     for directory in directories:
@@ -62,22 +61,6 @@ def verify(params: VerifyParams) -> dict[str, Any]:
     if bad:
         raise CheckFailed(f"{len(bad)} of {len(rows)} bundles would be refused", result, where=params.path)
     return result
-
-
-def find_bundles(path: Path) -> list[Path]:
-    """The bundle at a path, or all bundles of the repository, or of the one model, at that path."""
-    if (path / MANIFEST_NAME).exists():
-        return [path]
-    found = []
-    for root, names in ((path, None), (path.parent, [path.name])):
-        repository = ModelRepository(root)
-        for name in names or repository.names():
-            found += [root / name / str(version) for version in repository.versions(name)]
-        if found:
-            return found
-    raise UserError(
-        "there is no bundle", where=path, fix="give MODEL_REPO, MODEL_REPO/<name> or MODEL_REPO/<name>/<version>"
-    )
 
 
 def check_bundle(directory: Path, params: VerifyParams, trust: Trust) -> dict[str, Any]:
