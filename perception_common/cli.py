@@ -92,10 +92,10 @@ def start(program: str, module: str) -> int:
 
     A node needs a second to be imported: whoever stops it meanwhile, or has not sourced ROS 2, gets one line.
     """
-    return guard(lambda: _node(module)(), program)
+    return guard(lambda: _run_node(module), program)
 
 
-def _node(module: str) -> Callable[[], int]:
+def _run_node(module: str) -> int:
     try:
         main: Callable[[], int] = importlib.import_module(module).main
     except ModuleNotFoundError as error:
@@ -104,7 +104,7 @@ def _node(module: str) -> Callable[[], int]:
             raise
         fix = "source /opt/ros/DISTRIBUTION/setup.bash and 'rosdep install' what package.xml names, or 'make setup'"
         raise UserError(f"ROS 2's package '{package}' is not there", fix=fix) from error
-    return main
+    return main()
 
 
 def _finish(command: Command, arguments: argparse.Namespace, program: str, file: str) -> int:
