@@ -15,8 +15,8 @@ from perception_train.data.coco import CocoDataset
 from perception_train.data.loader import TrainLoader
 
 from .figures import Figure, median_seconds
+from .noise import noise_dataset
 from .step import make_step
-from .train import noise_dataset
 
 _CACHE_BYTES = 2 << 30
 

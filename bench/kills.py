@@ -113,7 +113,7 @@ def _account(deaths: Deaths, events: list[dict[str, Any]], run: Path, models: Pa
 
 def measure(kills: int, seed: int) -> dict[str, Any]:
     """`kill_again_and_again` on small noise pictures, for the command line."""
-    from .train import noise_dataset
+    from .noise import noise_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

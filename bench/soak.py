@@ -100,7 +100,7 @@ def _told(minutes: list[dict[str, Any]], counters: dict[str, str]) -> dict[str, 
 @contextmanager
 def _training() -> Iterator[None]:
     """Training runs, one after the other, on pictures of noise."""
-    from .train import noise_dataset
+    from .noise import noise_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "data").mkdir()

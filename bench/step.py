@@ -11,9 +11,10 @@ import torch
 
 from perception_train.data.loader import Batch
 from perception_train.models import build_model
-from perception_train.models.losses import Targets
 from perception_train.training.config import TrainParams
 from perception_train.training.optimize import compute_losses, make_optimizer
+
+from .noise import noise_batch
 
 _WARM_UP = 3
 _NICE = 10
@@ -34,21 +35,12 @@ def make_step(architecture: str, classes: int) -> Callable[[Batch, bool], None]:
     return step
 
 
-def noise(network: tuple[int, int], count: int) -> Batch:
-    """A batch of noise with four boxes in each image."""
-    width, height = network
-    corner = torch.rand(count, 4, 2) * torch.tensor([width * 0.6, height * 0.6])
-    boxes = torch.cat((corner, corner + 0.15 * width), -1)
-    targets = Targets(boxes, torch.zeros(count, 4, dtype=torch.int64), torch.ones(count, 4, dtype=torch.bool))
-    return Batch(torch.randint(0, 256, (count, height, width, 3), dtype=torch.uint8), targets)
-
-
 def main() -> None:
     """Print the images per second of niced steps in bf16: ARCHITECTURE CLASSES WIDTH HEIGHT BATCH SECONDS."""
     os.nice(_NICE)
     architecture, classes, width, height, count, seconds = sys.argv[1:]
     step = make_step(architecture, int(classes))
-    batch = noise((int(width), int(height)), int(count))
+    batch = noise_batch((int(width), int(height)), int(count))
     for _ in range(_WARM_UP):
         step(batch, True)
     # The mean, not the median: what another process costs is a few very long steps.
