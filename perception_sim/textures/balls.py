@@ -6,13 +6,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 
 import numpy as np
 
-from . import PATTERNS, Texture, noise
+from .base import Pattern, Texture, noise
 
-Pattern = Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]
 _PENTAGON, _HEXAGON = 2.327, 2.267
 """Distances of a truncated icosahedron's faces from its middle, for edges of length 1."""
 
@@ -122,4 +120,3 @@ BALLS: dict[str, Pattern] = {
     "volleyball": _volleyball,
     "belt": _belt,
 }
-PATTERNS.update(BALLS)

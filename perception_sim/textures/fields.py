@@ -13,7 +13,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from . import noise
+from .base import noise
 
 _SEED = 20_191
 _MOST_KEPT = 48

@@ -5,14 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from . import PATTERNS, Color, Texture, noise
-
-Pattern = Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]
+from .base import Color, Pattern, Texture, noise
 
 
 def _grain(size: int, rng: np.random.Generator, blur: float = 0.0) -> np.ndarray:
@@ -139,7 +135,6 @@ GROUND: dict[str, Pattern] = {
     "planks": _planks,
     "terrazzo": _terrazzo,
 }
-PATTERNS.update(GROUND)
 
 TYPICAL: dict[str, tuple[tuple[Color, Color], ...]] = {
     "asphalt": (((0.22, 0.22, 0.23), (0.45, 0.44, 0.43)), ((0.38, 0.37, 0.36), (0.6, 0.58, 0.56))),

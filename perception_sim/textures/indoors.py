@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from . import Palette, Texture
+from .base import Palette, Texture
 from .fields import window
 from .side import FOOT, Side
 

@@ -7,14 +7,11 @@ those of its dark, middle and bright sides, in this order, unless a pattern says
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from . import PATTERNS, Texture, noise
+from .base import Pattern, Texture, noise
 
-Pattern = Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]
 MIDDLE, BRIGHT = 1.0, 2.0
 
 
@@ -145,4 +142,3 @@ ORGANIC: dict[str, Pattern] = {
     "peel": _peel,
     "foil": _foil,
 }
-PATTERNS.update(ORGANIC)

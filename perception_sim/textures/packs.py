@@ -6,15 +6,12 @@ Colours are the ground, the second colour, the ink and the third colour, in this
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from . import PATTERNS, Texture
+from .base import Pattern, Texture
 from .prints import print_text
 
-Pattern = Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]
 SECOND, INK, THIRD = 1.0, 2.0, 3.0
 
 
@@ -158,4 +155,3 @@ PACKS: dict[str, Pattern] = {
     "keys": _keys,
     "screen": _screen,
 }
-PATTERNS.update(PACKS)

@@ -10,12 +10,11 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import PATTERNS, Palette, Texture, indoors, skyline
-from .ground import Pattern
+from . import indoors, skyline
+from .base import Palette, Pattern, Texture
 
 _LID_OF_SIDE = 16
 PANORAMAS: dict[str, Pattern] = {"indoors": indoors.indoors, "skyline": skyline.skyline}
-PATTERNS.update(PANORAMAS)
 PALETTES: dict[str, tuple[Palette, ...]] = {"skyline": skyline.PALETTES, "indoors": indoors.PALETTES}
 """Colours that each of them usually has."""
 

@@ -7,14 +7,11 @@ scuffs) and tape, in this order, as far as a pattern has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 
-from . import PATTERNS, Texture, noise
+from .base import Pattern, Texture, noise
 
-Pattern = Callable[[np.ndarray, np.ndarray, Texture, np.random.Generator], np.ndarray]
 INK, PAPER, TAPE = 1.0, 2.0, 3.0
 _FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_DUPLEX, cv2.FONT_HERSHEY_TRIPLEX)
 _LETTERS = "ABCDEFGHIKLMNOPRSTUVXZ0123456789"
@@ -222,5 +219,3 @@ PRINTS: dict[str, Pattern] = {
     "vest": _vest,
     "shirt_print": _shirt_print,
 }
-
-PATTERNS.update(PRINTS)

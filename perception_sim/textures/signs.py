@@ -5,8 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import PATTERNS, Texture, noise
-from .prints import Pattern, print_text
+from .base import Pattern, Texture, noise
+from .prints import print_text
 
 BORDER, SYMBOL = 1.0, 2.0
 
@@ -152,5 +152,3 @@ SIGNS: dict[str, Pattern] = {
     "sign_panel": _panel,
     "sign_warning": _warning,
 }
-
-PATTERNS.update(SIGNS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import Color, Palette, Texture
+from .base import Color, Palette, Texture
 from .fields import window
 from .side import Side
 

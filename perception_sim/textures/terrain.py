@@ -10,9 +10,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from . import PATTERNS, Texture
+from .base import Pattern, Texture
 from .fields import way_through, window
-from .ground import Pattern
 
 
 def _axes(size: int) -> np.ndarray:
@@ -272,7 +271,6 @@ TERRAIN: dict[str, Pattern] = {
     "slabs": _slabs,
     "turf": _turf,
 }
-PATTERNS.update(TERRAIN)
 
 LYING = frozenset(TERRAIN) - {"boards", "pavers", "slabs"}
 """Patterns that no wall has."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import Palette
+from .base import Palette
 
 _WHITE, _YELLOW = (0.9, 0.9, 0.87), (0.93, 0.74, 0.16)
 PALETTES: dict[str, tuple[Palette, ...]] = {
