@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from perception_common import machine
 from perception_common.errors import UserError
 from perception_common.processes import search_path
 
@@ -104,7 +105,7 @@ def build(
         optimization=options.optimization,
         parent=os.getpid(),
     )
-    memory = (limits.memory_mb << 20) or int(free_memory() * _SHARE_OF_FREE)
+    memory = (limits.memory_mb << 20) or int(machine.free_memory() * _SHARE_OF_FREE)
     with _Child(request, paths["log"]) as child:
         ended = _watch(child, began + limits.seconds, memory, cancelled, progress)
     seconds = time.monotonic() - began
@@ -120,15 +121,6 @@ def build(
         raise BuildFailed(f"{backend}'s builder ended {_how(child.status)}: {_last_words(paths['log'])}")
     measured = paths["timing"].read_bytes() if paths["timing"].is_file() else b""
     return Built(paths["engine"].read_bytes(), measured, seconds)
-
-
-def free_memory() -> int:
-    """Bytes that can be had without swapping."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) << 10
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 class _Child:
@@ -153,10 +145,7 @@ class _Child:
 
     def memory(self) -> int:
         """Bytes of memory it occupies."""
-        with contextlib.suppress(OSError, ValueError, IndexError):
-            pages = int(Path(f"/proc/{self._process.pid}/statm").read_text(encoding="ascii").split()[1])
-            return pages * os.sysconf("SC_PAGE_SIZE")
-        return 0
+        return machine.memory_of(self._process.pid)
 
     def __enter__(self) -> _Child:
         return self

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from array import array
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from typing import Any, NamedTuple, TextIO
 import msgspec
 import numpy as np
 
-from perception_common import durable
+from perception_common import durable, machine
 from perception_common.errors import UserError
 
 from ..backends.base import Backend, default_threads
@@ -146,12 +145,12 @@ def _sessions(choice: Choice, wanted: int) -> Iterator[tuple[list[Predictor], in
         running = replace(running, threads=1)
     with ExitStack() as stack:
         first = stack.enter_context(load_proven(choice.bundle, running.wish(say)).predictor)
-        count = wanted or (min(_MOST_SESSIONS, len(os.sched_getaffinity(0))) if runs_on_cpu(first.backend) else 1)
+        count = wanted or (min(_MOST_SESSIONS, machine.cores()) if _runs_on_cpu(first.backend) else 1)
         more = (load_proven(choice.bundle, running.wish(say)).predictor for _ in range(count - 1))
         yield [first, *map(stack.enter_context, more)], running.threads or default_threads()
 
 
-def runs_on_cpu(backend: Backend) -> bool:
+def _runs_on_cpu(backend: Backend) -> bool:
     """Whether sessions side by side would not share a GPU."""
     return backend.name == "openvino" or getattr(backend, "provider", None) == "CPUExecutionProvider"
 

@@ -23,11 +23,12 @@ from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.machine import cores
 from perception_common.processes import search_path
 
 from .dataset import software
 from .journal import PROGRESS
-from .pool import AHEAD, Queue, cores
+from .pool import AHEAD, Queue
 from .producer import Plan
 from .ray_worker import SceneMaker
 from .worker import plan_to_json, record_in

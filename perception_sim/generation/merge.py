@@ -16,13 +16,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.machine import cores
 
 from ..params import MergeParams
 from .dataset import begun_config, same_config
 from .finishing import finish, summary
 from .job import Job, job_from
 from .journal import Journal, files_of
-from .pool import cores
 from .progress import Meter
 
 _AT_ONCE = 256

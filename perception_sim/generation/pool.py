@@ -15,6 +15,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import IO, Any
 
 from perception_common.errors import UserError
+from perception_common.machine import cores
 from perception_common.processes import search_path
 
 from .producer import Plan, Producer
@@ -144,11 +145,6 @@ def _start(plan: Plan) -> subprocess.Popen[bytes]:
     )
     _send(process, plan_to_json(plan))
     return process
-
-
-def cores() -> int:
-    """How many processes can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _hand_out(worker: _Worker, queue: Queue) -> None:

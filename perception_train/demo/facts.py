@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from perception_common import __version__
+from perception_common.machine import cores, processor
 
 _DISTRIBUTIONS = (
     "torch",
@@ -24,11 +25,10 @@ _DISTRIBUTIONS = (
 
 def machine() -> dict[str, Any]:
     """Processor, cores this process may use, memory and system."""
-    names = [line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")]
     memory = [int(line.split()[1]) for line in _lines("/proc/meminfo") if line.startswith("MemTotal")]
     return {
-        "cpu": names[0] if names else platform.machine(),
-        "cpus": len(os.sched_getaffinity(0)),
+        "cpu": processor(),
+        "cpus": cores(),
         "memory_gib": round(memory[0] / 2**20, 1) if memory else None,
         "system": platform.platform(),
     }
