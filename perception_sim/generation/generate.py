@@ -9,12 +9,12 @@ from typing import Any
 from perception_common.errors import UserError
 
 from ..params import GenerateParams
+from ..progress import Meter
 from .finishing import finish, summary
 from .job import Job, effective_preset, job_of
 from .journal import Journal
 from .pool import produce
 from .producer import Plan
-from .progress import Meter
 from .shards import Shard
 
 Source = Callable[[Iterable[int], int], Generator[bytes, None, None]]

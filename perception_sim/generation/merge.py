@@ -19,11 +19,11 @@ from perception_common.errors import UserError
 from perception_common.machine import cores
 
 from ..params import MergeParams
+from ..progress import Meter
 from .dataset import begun_config, same_config
 from .finishing import finish, summary
 from .job import Job, job_from
 from .journal import Journal, files_of
-from .progress import Meter
 
 _AT_ONCE = 256
 """Scenes in work at a time."""

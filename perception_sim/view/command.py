@@ -11,10 +11,10 @@ import numpy as np
 
 from perception_common import durable
 from perception_common.errors import UserError
-from perception_sim.generation.progress import Meter
-from perception_sim.params import ViewParams
-from perception_sim.sheet import spread, write_sheet
 
+from ..params import ViewParams
+from ..progress import Meter
+from ..sheet import spread, write_sheet
 from .annotations import Dataset, read_dataset
 from .comparison import compare_classes, compare_features
 from .features import feature_values

@@ -7,7 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from perception_sim import rle
+from .. import rle
 
 
 class BrokenMaskError(ValueError):

@@ -14,8 +14,8 @@ from markupsafe import Markup
 
 import perception_common
 from perception_common import __version__
-from perception_sim.sheet import hex_color
 
+from ..sheet import hex_color
 from . import charts
 from .annotations import Dataset
 from .features import FEATURES, Values
