@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_images import raw
+from written_images import raw
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 

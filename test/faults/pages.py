@@ -11,7 +11,7 @@ from bundles import scene, write_detector
 from demo_run import made_up_run
 from recorded import Film, write_bag
 from shapes import make_dataset
-from test_trainer import quick, words
+from training_runs import quick, words
 
 from perception_sim import cli as sim
 from perception_train.demo.report import write_report

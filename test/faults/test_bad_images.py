@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from bundles import scene, write_detector
 from matrix import Fault, zero
+from written_images import GREY, GREYS, RGB, WRITTEN
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
@@ -31,10 +32,6 @@ from perception_common.images import ENCODINGS
 from perception_common.ros import qos
 from perception_common.ros.images import ImageError, image_from_msg, image_to_msg
 from perception_common.ros.vision import boxes_3d_to_msg, pose
-
-# Where every encoding is written by its definition.
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "common"))
-from test_images import GREY, GREYS, RGB, WRITTEN
 
 IMAGES = "Images"
 PICTURE = scene((320, 240), RECTANGLES)

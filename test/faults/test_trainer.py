@@ -17,16 +17,15 @@ import numpy as np
 import pytest
 import torch
 from matrix import Fault, zero
-from shapes import make_dataset, small_run
+from shapes import make_dataset
+from training_runs import TRAINER, command, quick, unreadable, words
 from waiting import until
 
 from bench.kills import kill_again_and_again
-from perception_common.errors import UserError
 from perception_train.training import checkpoint, optimize
 from perception_train.training.config import TrainParams
 from perception_train.training.loop import Trainer
 
-TRAINER = "Trainer"
 PATIENCE = 90.0
 
 
@@ -36,35 +35,6 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make_dataset(folder / "train", 24, seed=1)
     make_dataset(folder / "val", 6, seed=2)
     return folder
-
-
-def words(told: dict[str, Any]) -> list[str]:
-    """Parameters as flags."""
-    given: list[str] = []
-    for name, value in told.items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            given.append(f"--{flag}" if value else f"--no-{flag}")
-        else:
-            given += [f"--{flag}", *map(str, value if isinstance(value, tuple) else (value,))]
-    return given
-
-
-def command(told: dict[str, Any], *before: str) -> list[str]:
-    return [*before, sys.executable, "-m", "perception_train", "run", *words(told)]
-
-
-def quick(data: Path, folder: Path, **changes: Any) -> dict[str, Any]:
-    return small_run(data, folder, report=False, tensorboard=False, **changes)
-
-
-def unreadable(run: Path) -> int:
-    """1 where there is a checkpoint that does not open."""
-    try:
-        checkpoint.load(run)
-    except UserError:
-        return 1
-    return 0
 
 
 def meanwhile(condition: Callable[[], Any], process: subprocess.Popen[str]) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 import jobs
 import pytest
-from matrix import Fault
+from matrix import Fault, zero
 from shapes import make_both, small_run
-from test_trainer import TRAINER, unreadable, zero
+from training_runs import TRAINER, unreadable
 
 from perception_train.training import checkpoint
 
@@ -70,7 +70,7 @@ def test_a_killed_rank(fault: Fault, data: Path) -> None:
 )
 def test_a_killed_worker(fault: Fault, data: Path, processes: Any) -> None:
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
-    from test_train_node import NAMESPACE, Listener
+    from train_listener import NAMESPACE, Listener
 
     def unfinished(folder: Path, restarts: int) -> int:
         """1 where training did not come to its end, and announced nothing."""
