@@ -15,6 +15,7 @@ from perception_common.heap import give_back, keep_freed_memory
 
 from .. import rle
 from ..annotate import Annotation, Instance
+from ..depth import millimetres
 from ..presets import Preset
 from ..rendering import open_renderer
 from ..rendering.viewer import Viewer
@@ -133,11 +134,6 @@ def _instance_record(instance: Instance) -> dict[str, Any]:
         "truncation": round(instance.truncation, 4),
         "thing": instance.thing,
     }
-
-
-def millimetres(depth: np.ndarray) -> np.ndarray:
-    """Depth in metres as uint16 millimetres, as depth cameras give it (REP 118): 0 is unknown, 65535 the farthest."""
-    return np.clip(depth * 1000.0 + 0.5, 0.0, 65535.0).astype(np.uint16)
 
 
 def _write(path: Path, picture: np.ndarray, options: list[int]) -> int:

@@ -14,6 +14,7 @@ from perception_common.errors import UserError
 
 from ..annotate import Instance, annotate_things
 from ..camera import View
+from ..depth import informed
 from ..lens import CameraModel
 from ..presets import load_preset
 from ..rendering import open_renderer
@@ -22,7 +23,6 @@ from ..sensor import expose
 from ..world import World
 from .boxes import Box3D, box_of
 from .builder import Builder
-from .depth import informed
 from .meter import StageTimes
 from .path import Mount
 from .scenes import Episode, Setup, noise_of

@@ -13,9 +13,9 @@ from perception_common.ros.images import image_to_msg
 from perception_common.ros.vision import boxes_3d_to_msg, detections_to_msg, pose
 
 from ..camera import View
+from ..depth import in_millimetres
 from ..live import Frame
 from ..live.boxes import quaternion
-from ..live.depth import in_millimetres
 
 
 def picture(frame: Frame, encoding: str, header: Header) -> Image:

@@ -14,10 +14,10 @@ import pytest
 from perception_common.errors import UserError
 from perception_sim.annotate import tight_box
 from perception_sim.camera import View
+from perception_sim.depth import in_millimetres
 from perception_sim.live import Frame, LiveWorld
 from perception_sim.live.boxes import Box3D
 from perception_sim.live.clock import SimTime
-from perception_sim.live.depth import in_millimetres
 from perception_sim.live.meter import RateMeter, StageTimes
 from perception_sim.live.path import Mount, read_mounts
 

@@ -17,7 +17,7 @@ from perception_common.errors import UserError
 from perception_sim import rle
 from perception_sim.annotate import Annotation
 from perception_sim.composite import Cutout, Placement, before, paste
-from perception_sim.generation.producer import millimetres
+from perception_sim.depth import millimetres
 from perception_sim.presets import Preset, load_preset, parse_preset, preset_names
 from perception_sim.rendering import open_renderer
 from perception_sim.rendering.viewer import Viewer

@@ -1,15 +1,19 @@
-"""Depth pictures as ROS has them (REP 118 and, for values that are no distance, REP 117)."""
+"""Depth pictures as files and ROS have them (REP 118 and, for values that are no distance, REP 117)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from .. import lens as lenses
-from ..camera import View
-from ..generation.producer import millimetres
-from ..rendering.viewer import source_of
+from . import lens as lenses
+from .camera import View
+from .rendering.viewer import source_of
 
 _FARTHEST_M = 65.535
+
+
+def millimetres(depth: np.ndarray) -> np.ndarray:
+    """Depth in metres as uint16 millimetres, as depth cameras give it (REP 118): 0 is unknown, 65535 the farthest."""
+    return np.clip(depth * 1000.0 + 0.5, 0.0, 65535.0).astype(np.uint16)
 
 
 def informed(depth: np.ndarray, view: View) -> np.ndarray:
@@ -25,5 +29,5 @@ def informed(depth: np.ndarray, view: View) -> np.ndarray:
 
 
 def in_millimetres(depth: np.ndarray) -> np.ndarray:
-    """The same as uint16 millimetres; 0 where there is no distance, or one that uint16 cannot hold."""
+    """What `informed` gives as uint16 millimetres; 0 where there is no distance, or one that uint16 cannot hold."""
     return millimetres(np.where(depth < _FARTHEST_M, depth, np.float32(0.0)))
