@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from ..sheet import spread, write_sheet
 from ..view.annotations import read_dataset
+from ..view.sheet import spread, write_sheet
 from . import coco
 from .job import Job
 from .journal import Journal, Record

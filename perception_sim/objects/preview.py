@@ -17,8 +17,8 @@ from ..sampling import viewing_distance
 from ..scene import Light, Material, Scene, Stage, Thing
 from ..shapes import Shape, Solid, built
 from ..shapes.mesh import Mesh
-from ..sheet import color_of
 from ..textures import Texture
+from ..view.sheet import color_of
 from ..world import World, compile_scene, settle
 from . import folder as folders
 

@@ -1,1 +1,1 @@
-"""Pictures and statistics of any dataset in this project's layout, generated or imported."""
+"""Contact sheets and pages with pictures and statistics of any dataset in this project's layout, generated or imported."""

@@ -14,7 +14,6 @@ from perception_common.errors import UserError
 
 from ..params import ViewParams
 from ..progress import Meter
-from ..sheet import spread, write_sheet
 from .annotations import Dataset, read_dataset
 from .comparison import compare_classes, compare_features
 from .features import feature_values
@@ -22,6 +21,7 @@ from .files import Files, find_duplicates, list_files
 from .findings import Finding, find, find_same_files, find_same_seed, ranked
 from .pictures import crops, thumbnails
 from .pixels import Pixels, measure
+from .sheet import spread, write_sheet
 from .statistics import describe
 
 # Pictures and cut-outs in a page, of all datasets together.

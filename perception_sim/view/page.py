@@ -15,7 +15,6 @@ from markupsafe import Markup
 import perception_common
 from perception_common import __version__
 
-from ..sheet import hex_color
 from . import charts
 from .annotations import Dataset
 from .features import FEATURES, Values
@@ -23,6 +22,7 @@ from .findings import Finding
 from .pictures import FEW_PICTURES, Picture, to_uris
 from .pixels import Pixels
 from .provenance import headline, rows
+from .sheet import hex_color
 from .statistics import heat_map
 
 # Together with charts and outlines this keeps the file below 3 MB.

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from labelled import HEIGHT, NASTY, WIDTH, content_of
 
-from perception_sim.sheet import spread, write_sheet
+from perception_sim.view.sheet import spread, write_sheet
 
 
 def test_a_sheet_draws_boxes_amodal_boxes_and_masks_where_they_are(dataset: Path, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from labelled import HEIGHT, WIDTH, block, content_of, described, written
 
 from perception_common.errors import UserError
 from perception_sim import rle
-from perception_sim.sheet import write_sheet
 from perception_sim.view import statistics
 from perception_sim.view.annotations import read_dataset
 from perception_sim.view.comparison import compare_features, ks_distance
@@ -23,6 +22,7 @@ from perception_sim.view.features import FEATURES
 from perception_sim.view.files import find_duplicates, list_files
 from perception_sim.view.pixels import measure
 from perception_sim.view.provenance import headline, rows
+from perception_sim.view.sheet import write_sheet
 
 
 def test_annotations_become_columns_ordered_by_image(tmp_path: Path) -> None:

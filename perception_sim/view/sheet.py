@@ -12,9 +12,9 @@ import numpy as np
 from perception_common import durable
 from perception_common.errors import UserError
 
-from .view.annotations import Dataset, read_dataset
-from .view.pixels import read_picture
-from .view.shapes import Shape, shapes_of
+from .annotations import Dataset, read_dataset
+from .pixels import read_picture
+from .shapes import Shape, shapes_of
 
 Color = tuple[int, int, int]
 _GAP = 6
