@@ -1,8 +1,7 @@
 """Live scenes built ahead in a process of their own.
 
 So building takes no time from rendering (in a thread it would hold Python's lock), and can be given up at any moment.
-The process is started as ``python -m perception_sim.live.builder``; it reads and writes pickles, and ends when its
-input ends, so it never outlives the process that started it.
+The process runs `building`, which the package does not import: Python warns of a program that is there already.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import pickle
 import subprocess
 import sys
 import threading
-import traceback
 from collections import Counter
 from concurrent.futures import Future
 from typing import IO, Any
@@ -21,10 +19,7 @@ from typing import IO, Any
 from perception_common.errors import UserError
 from perception_common.processes import search_path
 
-from .scenes import Episode, Setup, build_episode
-
-_NICE = 5
-"""Rendering comes first where the two share a core."""
+from .scenes import Episode, Setup
 
 
 class Builder:
@@ -71,7 +66,7 @@ class Builder:
         environment = {**os.environ, "PYTHONPATH": search_path()}
         # In a session of its own, Ctrl-C does not reach it: we end it.
         process = subprocess.Popen(
-            [sys.executable, "-m", "perception_sim.live.builder"],
+            [sys.executable, "-m", "perception_sim.live.building"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, start_new_session=True,
         )  # fmt: skip
         _send(process, self._setup)
@@ -141,35 +136,3 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     if pipe is None:
         raise RuntimeError("the process was started without pipes")
     return pipe
-
-
-def _answer(setup: Setup, scene: int) -> bytes:
-    """A pickle of the scene's number, and the scene or what went wrong."""
-    try:
-        built: Episode | Exception = build_episode(setup, scene)
-    except UserError as error:
-        built = error
-    except Exception:
-        built = RuntimeError(f"scene {scene} could not be built:\n{traceback.format_exc()}")
-    return pickle.dumps((scene, built), pickle.HIGHEST_PROTOCOL)
-
-
-def main() -> int:
-    """Serve until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # what libraries print must not end up among the answers
-    os.nice(_NICE)
-    orders = sys.stdin.buffer
-    try:
-        setup = pickle.load(orders)  # noqa: S301 - from the process that started us
-        while True:
-            answers.write(_answer(setup, pickle.load(orders)))  # noqa: S301
-            answers.flush()
-    except EOFError:
-        return 0
-    except BrokenPipeError:
-        return 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

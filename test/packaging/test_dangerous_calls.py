@@ -37,7 +37,8 @@ FUNCTIONS = (
 REVIEWED = {
     ("perception_sim/live/builder.py", "pickle.load"): "a pipe between two of our own processes",
     ("perception_sim/live/builder.py", "pickle.dump"): "the same",
-    ("perception_sim/live/builder.py", "pickle.dumps"): "the same",
+    ("perception_sim/live/building.py", "pickle.load"): "the same",
+    ("perception_sim/live/building.py", "pickle.dumps"): "the same",
     ("perception_train/training/checkpoint.py", "torch.load"): "weights_only=True, in the run's own directory",
     ("perception_train/data/readers/yolo_config.py", "yaml.load"): "BaseLoader: text, lists and mappings",
     ("perception_common/yaml_files.py", "yaml.load"): "a SafeLoader that refuses names that stand twice",
