@@ -1,1 +1,1 @@
-"""Contact sheets and pages with pictures and statistics of any dataset in this project's layout, generated or imported."""
+"""Contact sheets and statistics pages of any dataset in this project's layout, generated or imported."""

@@ -20,7 +20,7 @@ from perception_infer.evaluation.confusion import IGNORED
 
 from .appearance import AppearanceParams, Pixels, photometric
 
-__all__ = ["IGNORED", "AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
+__all__ = ["AugmentParams", "Boxes", "Labelled", "Labels", "Pixels", "mosaic", "photometric", "random_view"]
 Boxes = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int64]
 

@@ -15,8 +15,8 @@ import numpy.typing as npt
 from perception_common.durable import sha256
 from perception_common.errors import UserError
 from perception_common.images import read_picture
+from perception_infer.evaluation.confusion import IGNORED
 
-from .augment import IGNORED
 from .instances import InstanceMask, Segment, instance_mask, packed
 
 Pixels = npt.NDArray[np.uint8]

@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perception_common.errors import UserError
+from perception_infer.evaluation.confusion import IGNORED
 
-from .augment import IGNORED
 from .coco import CocoDataset, Pixels, Sample
 
 

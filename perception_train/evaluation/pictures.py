@@ -11,8 +11,8 @@ import numpy as np
 from perception_common import images
 from perception_common.errors import UserError
 from perception_infer.draw import draw_detections, draw_mask
+from perception_infer.evaluation.confusion import IGNORED
 
-from ..data.augment import IGNORED
 from ..data.coco import CocoDataset, Pixels
 from .figures import Example
 

@@ -13,6 +13,7 @@ import numpy as np
 from perception_common.errors import UserError
 from perception_common.images import Pixels
 from perception_infer.commands.run import find_pictures
+from perception_infer.evaluation.confusion import IGNORED
 from perception_infer.recordings.bag import Recording, Topic
 from perception_infer.recordings.frames import image_topic
 from perception_infer.replay.pipeline import Skips, shown_frames
@@ -21,7 +22,6 @@ from perception_infer.replay.truth import FrameTruth, Names, TrueBoxes, TrueMask
 from perception_sim.view.annotations import read_dataset
 from perception_sim.view.files import leads_out
 
-from ..data.augment import IGNORED
 from ..data.coco import ANNOTATIONS, CocoDataset
 from ..data.unlabelled import spread
 

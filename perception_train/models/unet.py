@@ -18,7 +18,8 @@ from segmentation_models_pytorch.decoders.unet.decoder import UnetDecoder
 from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
-from ..data.augment import IGNORED
+from perception_infer.evaluation.confusion import IGNORED
+
 from .losses import Targets
 from .network import ClassRows, Segmenter, autocast, centred
 from .normalizer import normalizer, over_all

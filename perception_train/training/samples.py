@@ -11,8 +11,8 @@ import numpy as np
 from perception_common import durable
 from perception_common.images import jpeg
 from perception_infer.draw import draw_detections, draw_mask
+from perception_infer.evaluation.confusion import IGNORED
 
-from ..data.augment import IGNORED
 from ..data.loader import Batch
 
 NAME = "augmented.jpg"

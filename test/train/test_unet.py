@@ -16,9 +16,10 @@ from shapes import make_dataset, small_run
 
 from perception_common.errors import UserError
 from perception_infer.contract.detections import Segmentation
+from perception_infer.evaluation.confusion import IGNORED
 from perception_infer.models import open_bundle
 from perception_infer.predictor import Predictor
-from perception_train.data.augment import IGNORED, AugmentParams, Labelled, mosaic, random_view
+from perception_train.data.augment import AugmentParams, Labelled, mosaic, random_view
 from perception_train.data.coco import CocoDataset
 from perception_train.data.loader import TrainLoader
 from perception_train.export.graph import inference_graph, to_onnx
