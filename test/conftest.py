@@ -151,14 +151,27 @@ class Processes:
         """Start ``python -m module`` with this interpreter."""
         return self.start([sys.executable, "-m", module, *arguments], name=module.rpartition(".")[2], env=env)
 
-    def node(
-        self, module: str, env: Mapping[str, str] | None = None, namespace: str = "", **parameters: object
-    ) -> subprocess.Popen[bytes]:
-        """Start a node's module with ROS parameters."""
+    @staticmethod
+    def node_command(
+        module: str,
+        before: str = "",
+        namespace: str = "",
+        renamed: Mapping[str, str] | None = None,
+        **parameters: object,
+    ) -> list[str]:
+        """The words that start a node with ROS parameters and topics renamed; ``before`` is code that runs first."""
+        program = f"{before}\nfrom {module} import main\nraise SystemExit(main())\n"
+        command = [sys.executable, *(["-c", program] if before else ["-m", module])]
         words = ["-r", f"__ns:=/{namespace.strip('/')}"] if namespace else []
+        for name, topic in (renamed or {}).items():
+            words += ["-r", f"{name}:={topic}"]
         for name, value in parameters.items():
             words += ["-p", f"{name}:={list(value) if isinstance(value, tuple) else value}"]
-        return self.python(module, *(["--ros-args", *words] if words else []), env=env)
+        return [*command, *(["--ros-args", *words] if words else [])]
+
+    def node(self, module: str, env: Mapping[str, str] | None = None, **told: Any) -> subprocess.Popen[bytes]:
+        """Start a node; ``told`` is what `node_command` takes."""
+        return self.start(self.node_command(module, **told), name=module.rpartition(".")[2], env=env)
 
     def log(self, process: subprocess.Popen[bytes]) -> str:
         """What a process has written so far."""

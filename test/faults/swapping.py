@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,7 +26,7 @@ from perception_infer.models import ModelRepository
 SWAPS = "Swaps"
 RATE = 30.0
 RECTANGLE = (40, 40, 100, 80)
-MAIN = "from perception_infer.ros.infer_node import main\nraise SystemExit(main())\n"
+NODE = "perception_infer.ros.infer_node"
 
 
 def startling() -> npt.NDArray[np.uint8]:
@@ -75,16 +74,13 @@ class Robot:
         self.root, self._processes = folder / "models", processes
         self.latest = write_detector(self.root)
         self.client = world.client(self.namespace)
-        told = {"model_root": self.root, "model": "rectangles", "require_signature": "false", "state": folder}
-        words = ["--ros-args", "-r", f"__ns:={self.namespace}"]
-        words += ["-r", f"image:={camera}/image"] if camera else []
-        words += [word for name, value in told.items() for word in ("-p", f"{name}:={value}")]
-        self.process: subprocess.Popen[bytes] = processes.start(
-            [sys.executable, "-c", weakness + MAIN, *words], name=folder.name
+        told = {"model_root": self.root, "model": "rectangles", "require_signature": False, "state": folder}
+        renamed = {"image": f"{camera}/image"} if camera else {}
+        self.process: subprocess.Popen[bytes] = processes.node(
+            NODE, before=weakness, namespace=self.namespace, renamed=renamed, **told
         )
 
     def wait(self, condition: Callable[[], bool]) -> None:
-
         until(condition, lambda: self._processes.log(self.process)[-2000:])
 
     def number(self) -> int:

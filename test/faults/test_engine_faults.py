@@ -139,14 +139,12 @@ def test_a_hanging_builder(fault: Fault, bundle: Bundle, tmp_path: Path) -> None
 BELIEVES = """
 from perception_infer.backends import select
 select.require_gpu = lambda: None
-from perception_infer.ros import infer_node
 """
 #: The weakness: nothing interrupts a build; before any library starts a thread.
 HELD_BACK = """
 import signal
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 """
-MAIN = "raise SystemExit(infer_node.main())\n"
 
 
 class Building:
@@ -154,12 +152,11 @@ class Building:
 
     def __init__(self, processes: Any, repository: Path, folder: Path, weakness: str = "") -> None:
         self.cache = folder / "cache"
-        told = {"model_root": repository, "model": "rectangles", "require_signature": "false", "state": folder}
+        told = {"model_root": repository, "model": "rectangles", "require_signature": False, "state": folder}
         told |= {"backend": RTX, "engine_cache": self.cache}
-        words = ["--ros-args", "-r", f"__ns:=/{folder.name}"]
-        words += [word for name, value in told.items() for word in ("-p", f"{name}:={value}")]
-        program = weakness + BELIEVES + MAIN
-        self.process: subprocess.Popen[bytes] = processes.start([sys.executable, "-c", program, *words], folder.name)
+        self.process: subprocess.Popen[bytes] = processes.node(
+            "perception_infer.ros.infer_node", before=weakness + BELIEVES, namespace=folder.name, **told
+        )
         self.node = psutil.Process(self.process.pid)
 
     def hang(self) -> None:

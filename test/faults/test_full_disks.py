@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import subprocess
-import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,7 +19,7 @@ from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, World
+from infer_client import NODE, RECTANGLES, World
 
 from perception_common.errors import UserError
 from perception_infer.history import FILE_NAME, Event, History
@@ -28,7 +27,6 @@ from perception_infer.models import open_bundle
 
 DISKS = "Full disks of a robot"
 PICTURE = scene((320, 240), RECTANGLES)
-MAIN = "from perception_infer.ros.infer_node import main\nraise SystemExit(main())\n"
 ROOM = "has room"
 
 
@@ -41,10 +39,8 @@ class Robot:
         place.mkdir()
         name = place.parent.name
         self.client, self._processes = world.client(f"/{name}"), processes
-        told = {"model": "rectangles", "require_signature": "false"} | told
-        words = ["--ros-args", "-r", f"__ns:=/{name}"]
-        words += [word for key, value in told.items() for word in ("-p", f"{key}:={value}")]
-        command = with_disk(place, kib, [sys.executable, "-c", before + MAIN, *words])
+        told = {"model": "rectangles", "require_signature": False} | told
+        command = with_disk(place, kib, processes.node_command(NODE, before=before, namespace=name, **told))
         self.process: subprocess.Popen[bytes] = processes.start(command, name="robot")
         until(lambda: "infer_node" in self.log())
         self.disk = Disk(self.process.pid, place)

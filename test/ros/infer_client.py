@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import subprocess
 import threading
 import time
@@ -198,6 +199,15 @@ class World:
             # A test destroys what it no longer wants from its own thread, and the wait may have begun with it.
             with contextlib.suppress(InvalidHandle):
                 self.executor.spin_once(timeout_sec=0.05)
+
+
+def ends_within_two_seconds(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
+    """Send a signal to a node; its exit status."""
+    began = time.monotonic()
+    process.send_signal(number)
+    status = process.wait(10)
+    assert time.monotonic() - began < 2
+    return status
 
 
 def boxes(message: object) -> list[list[float]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from bundles import scene, write_detector
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import NODE, RECTANGLES, Start, World, boxes
+from infer_client import NODE, RECTANGLES, Start, World, boxes, ends_within_two_seconds
 from lifecycle_msgs.msg import Transition
 from sensor_msgs.msg import CompressedImage
 
@@ -95,11 +94,3 @@ def test_wrong_parameters_end_the_node_in_one_line(processes: Any, parameters: d
     lines = processes.log(process).splitlines()
     assert len(lines) == 1
     assert told in lines[0]
-
-
-def ends_within_two_seconds(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
-    began = time.monotonic()
-    process.send_signal(number)
-    code = process.wait(10)
-    assert time.monotonic() - began < 2
-    return code

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,15 +40,6 @@ def recorded(path: Path) -> Path:
     return write_bag(path, film)
 
 
-def started(processes: Any, module: str, remappings: Mapping[str, str], **parameters: object) -> Any:
-    words: list[str] = []
-    for name, topic in remappings.items():
-        words += ["-r", f"{name}:={topic}"]
-    for name, value in ({"use_sim_time": True} | parameters).items():
-        words += ["-p", f"{name}:={value}"]
-    return processes.python(module, "--ros-args", *words)
-
-
 def settled(content: dict[str, Any]) -> bool:
     """Whether every image that came has met its end, and all that was found has arrived or is known to be lost."""
     drops = content["drops"]
@@ -63,19 +53,19 @@ def settled(content: dict[str, Any]) -> bool:
 def test_drops_and_ages_of_a_played_recording(processes: Any, tmp_path: Path) -> None:
     write_detector(tmp_path / "models")
     bag, output = recorded(tmp_path / "bag"), tmp_path / "live.json"
-    started(
-        processes,
+    processes.node(
         "perception_infer.ros.evaluate_node",
-        {"ground_truth": TRUTH},
+        renamed={"ground_truth": TRUTH},
+        use_sim_time=True,
         output=json.dumps(str(output)),
         # Without pictures nobody but infer_node takes the images: the player waits until its model is loaded.
         samples=0,
         write_period=0.5,
     )
-    infer = started(
-        processes,
+    infer = processes.node(
         "perception_infer.ros.infer_node",
-        {"image": CAMERA},
+        renamed={"image": CAMERA},
+        use_sim_time=True,
         model_root=json.dumps(str(tmp_path / "models")),
         model="rectangles",
         require_signature=False,

@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from waiting import until
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from infer_client import RECTANGLES, Client, Start, World
+from infer_client import NODE, RECTANGLES, Client, Start, World, ends_within_two_seconds
 from lifecycle_msgs.msg import Transition
 
 PICTURE = scene((320, 256), RECTANGLES)
@@ -28,21 +27,11 @@ ERROR = "2"
 WITHOUT_GPU = """
 from perception_infer.backends import select
 select.require_gpu = lambda: None
-from perception_infer.ros.infer_node import main
-raise SystemExit(main())
 """
 
 
 def score(client: Client) -> float:
     return round(client.answer(PICTURE).detections[0].results[0].hypothesis.score, 3)
-
-
-def ends_within_two_seconds(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
-    began = time.monotonic()
-    process.send_signal(number)
-    status = process.wait(10)
-    assert time.monotonic() - began < 2
-    return status
 
 
 def hang(client: Client, process: subprocess.Popen[bytes]) -> None:
@@ -138,11 +127,9 @@ def test_it_ends_at_once_while_an_engine_is_built(module_processes: Any, tmp_pat
     pytest.importorskip("tensorrt_rtx", reason="tensorrt-rtx is not installed")
     write_detector(tmp_path / "models", meant_for=("onnxruntime", "tensorrt"))
     cache = tmp_path / "cache"
-    words = ["--ros-args", "-r", "__ns:=/building"]
     given = {"model_root": tmp_path / "models", "model": "rectangles", "backend": "tensorrt_rtx"}
-    given |= {"engine_cache": cache, "require_signature": "false"}
-    words += [word for name, value in given.items() for word in ("-p", f"{name}:={value}")]
-    process = module_processes.start([sys.executable, "-c", WITHOUT_GPU, *words], "infer_node")
+    given |= {"engine_cache": cache, "require_signature": False}
+    process = module_processes.node(NODE, before=WITHOUT_GPU, namespace="/building", **given)
     builders: list[psutil.Process] = []
     until(lambda: bool(builders.extend(psutil.Process(process.pid).children()) or builders))
     for builder in builders:
