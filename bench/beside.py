@@ -9,8 +9,9 @@ from statistics import median
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.machine import memory_of
 from perception_infer.benchmark.partner import Child
-from perception_infer.benchmark.surroundings import MIB, Camera, resident_bytes
+from perception_infer.benchmark.surroundings import MIB, Camera
 from perception_infer.evaluation.summary import percentiles
 
 #: A saturated node answers less than so much of what is sent, and its camera is not so much faster that taking the
@@ -98,7 +99,7 @@ def measure(
         "p99_ms": ages["p99"],
         "saturating_hz": saturating,
         "saturated_hz": full["rate_hz"],
-        "memory_mib": resident_bytes(node.process.pid) / MIB,
+        "memory_mib": memory_of(node.process.pid) / MIB,
     }
 
 

@@ -20,7 +20,8 @@ from rich.table import Table
 
 from perception_common import cli, durable
 from perception_common.errors import UserError
-from perception_infer.benchmark.surroundings import MIB, Camera, picture_file, real_node, resident_bytes
+from perception_common.machine import memory_of
+from perception_infer.benchmark.surroundings import MIB, Camera, picture_file, real_node
 from perception_infer.evaluation.summary import percentiles
 from perception_infer.models import open_bundle
 from perception_infer.running import RunningParams
@@ -72,7 +73,7 @@ def measure(directory: Path, names: list[str], rate: float, seconds: float) -> d
         all_stream(Stream(picture, rate, _FIRST_SECONDS, until_first=True))
         all_stream(Stream(picture, rate, _WARM_UP_SECONDS))
         heard = all_stream(Stream(picture, rate, seconds))
-        memory = resident_bytes(node.process.pid) / MIB
+        memory = memory_of(node.process.pid) / MIB
     silent = [name for name, each in heard.items() if not each["received"]]
     if silent:
         raise UserError(f"nothing was answered to {', '.join(silent)} within {seconds:.0f} s")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import subprocess
 import sys
@@ -26,6 +25,7 @@ import psutil
 from rosbags.highlevel import AnyReader
 from rosbags.rosbag2 import StoragePlugin, Writer
 
+from perception_common.machine import cores
 from perception_infer.backends.select import make_backend
 from perception_infer.benchmark.surroundings import MIB
 from perception_infer.contract.geometry import Letterbox
@@ -136,7 +136,7 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "cores": len(os.sched_getaffinity(0)),
+                "cores": cores(),
                 "cpu_ratio": [replayed["cpu_s"] / bare["cpu_s"] for bare, replayed in turns],
                 "wall_ratio": [replayed["wall_s"] / bare["wall_s"] for bare, replayed in turns],
                 "cores_used": [replayed["cpu_s"] / replayed["wall_s"] for _, replayed in turns],

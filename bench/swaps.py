@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from perception_common.machine import memory_of
 from perception_infer.benchmark.partner import Partner
-from perception_infer.benchmark.surroundings import picture_file, resident_bytes
+from perception_infer.benchmark.surroundings import picture_file
 from perception_infer.contract.manifest import MANIFEST_NAME
 from perception_infer.models import Bundle, open_bundle
 
@@ -148,7 +149,7 @@ class Swaps:
             "age_ms_p50": round(float(np.percentile(ages, 50)), 2),
             "age_ms_p99": round(float(np.percentile(ages, 99)), 2),
             "lost_in_swaps": self.watch.number("frames_lost_in_swaps"),
-            "memory_mb": round(resident_bytes(self.node.process.pid) / (1 << 20), 1),
+            "memory_mb": round(memory_of(self.node.process.pid) / (1 << 20), 1),
         }
 
 

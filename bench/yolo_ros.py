@@ -9,7 +9,6 @@ of which one runs at a time. Each is as it comes, with the same size of the netw
 
 from __future__ import annotations
 
-import os
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ from rich.table import Table
 from perception_common import cli
 from perception_common.cli import Command, Result
 from perception_common.errors import UserError
+from perception_common.machine import cores
 from perception_common.params import param
 from perception_infer.benchmark.surroundings import Camera, picture_file, real_node, size_of
 from perception_infer.models import find_bundle
@@ -62,7 +62,7 @@ def run(params: BesideParams) -> Result:
         raise UserError("no bundle is given", fix="--bundle MODEL_REPO/NAME/VERSION")
     bundle, size = find_bundle(Path(params.bundle)), size_of(params.size)
     told: dict[str, Any] = {"model": bundle.title, "size": params.size, "rate_hz": params.rate}
-    told |= {"cores": len(os.sched_getaffinity(0)), "seconds": params.seconds, "turns": []}
+    told |= {"cores": cores(), "seconds": params.seconds, "turns": []}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="perception-beside-")))
         nodes: dict[str, Callable[[], Any]] = {"ours": partial(real_node, params, bundle, folder)}

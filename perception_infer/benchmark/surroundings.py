@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import time
@@ -125,10 +124,3 @@ def picture_file(bundle: Bundle, size: tuple[int, int], folder: Path) -> str:
     path = folder / f"{size[0]}x{size[1]}.npy"
     np.save(path, np.ascontiguousarray(cv2.resize(reference, size, interpolation=cv2.INTER_LINEAR)[:, :, ::-1]))
     return str(path)
-
-
-def resident_bytes(pid: int) -> int:
-    """Memory that a process occupies; 0 when it has ended."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return 0

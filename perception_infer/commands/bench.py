@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from perception_common.errors import UserError
+from perception_common.machine import cores, memory_of
 from perception_common.params import param
 
 from ..benchmark.partner import Partner
@@ -21,7 +21,6 @@ from ..benchmark.surroundings import (
     Camera,
     picture_file,
     real_node,
-    resident_bytes,
     running,
     size_of,
 )
@@ -71,7 +70,7 @@ def bench(params: BenchParams) -> dict[str, Any]:
         backend = session.ask(setup, START_SECONDS)["backend"]
         camera = Camera(stack, folder) if params.node else None
         rows = [_measure(params, bundle, size, session, camera, folder) for size in sizes]
-    result = {"model": bundle.title, "backend": backend, "cores": len(os.sched_getaffinity(0)), "sizes": rows}
+    result = {"model": bundle.title, "backend": backend, "cores": cores(), "sizes": rows}
     print_table(result)
     return result
 
@@ -144,5 +143,5 @@ def _measure(
             streamed = camera.stream(Stream(picture, row[rate], seconds), node)
             counts = {key: streamed[key] for key in ("sent", "received", "rate_hz")}
             row[name] = {**percentiles(streamed["ms"]), **counts}
-        row["memory_mb"] = resident_bytes(node.process.pid) / MIB
+        row["memory_mb"] = memory_of(node.process.pid) / MIB
     return row

@@ -27,6 +27,7 @@ from perception_common.errors import UserError
 from perception_common.ros import dds, qos
 from perception_common.ros.ends import message_type
 from perception_common.ros.images import image_to_msg
+from perception_common.stamps import stamp_of
 from perception_common.topics import DETECTIONS, IMAGE, MASK, Topic
 
 #: How long results are waited for after the last image.
@@ -110,8 +111,7 @@ class World:
         return [(stamp, moment) for stamp, moment in self._arrived[:] if stamp >= begin]
 
     def _on_result(self, message: Any) -> None:
-        stamp = message.header.stamp
-        self._arrived.append((stamp.sec * 10**9 + stamp.nanosec, time.time_ns()))
+        self._arrived.append((stamp_of(message), time.time_ns()))
 
 
 def _type_of(topic: Topic) -> Any:
