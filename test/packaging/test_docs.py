@@ -62,3 +62,19 @@ def test_readme_names_the_two_commands() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "make demo" in text
     assert "make test" in text
+
+
+@pytest.mark.parametrize("package", ["perception_infer", "perception_sim", "perception_train"])
+def test_the_architecture_page_has_every_room(package: str) -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = page.partition(f"### Rooms of `{package}`")[2].partition("\n#")[0]
+    told = {
+        name
+        for line in table.splitlines()
+        if line.startswith("| `")
+        for name in re.findall(r"`(\w+)`", line.split("|")[1])
+    }
+    assert all((ROOT / package / name).is_dir() or (ROOT / package / f"{name}.py").is_file() for name in told), told
+    # Commands and launch arguments are told of on pages of their own; presets/ holds files.
+    rooms = {path.parent.name for path in (ROOT / package).glob("*/__init__.py")} - {"commands", "launching"}
+    assert rooms <= told, rooms - told
