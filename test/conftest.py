@@ -21,6 +21,10 @@ import pytest
 
 from perception_common.ros import dds
 
+# Files that render and files that train share a process here, in any order: see `perception_sim.rendering.gl`.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
+
 # On a robot most tests have nothing to run on: folder → what it wants.
 WANTED = {"faults": "onnx", "infer": "onnx", "ros": "onnx", "sim": "mujoco", "train": "torch"}
 MISSING = {folder: module for folder, module in WANTED.items() if importlib.util.find_spec(module) is None}

@@ -11,12 +11,19 @@ else the first of ``CUDA_VISIBLE_DEVICES``.
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 
 from perception_common.errors import UserError
 
 os.environ.setdefault("MUJOCO_GL", "egl")
 os.environ.setdefault("LP_NUM_THREADS", "0")
+if "torch" in sys.modules:
+    # Mesa's llvmpipe and triton each bring an LLVM, and triton, which torch loads with its first optimizer, crashes
+    # where the other's is there already. The other way round nothing happens.
+    with contextlib.suppress(ImportError):
+        import triton  # noqa: F401
 
 
 def _missing(error: BaseException) -> UserError:

@@ -319,3 +319,16 @@ def test_roughness_and_metal_show(filament: FilamentRenderer) -> None:
 def test_filament_needs_a_world(filament: FilamentRenderer) -> None:
     with FilamentRenderer(32, 24) as empty, pytest.raises(RuntimeError, match="load a world"):
         empty.rgb(View((1.0, 0.0, 1.0), (0.0, 0.0, 0.0), 0.0, 45.0))
+
+
+def test_a_process_may_render_and_train() -> None:
+    pytest.importorskip("torch", reason="training needs torch")
+    code = """
+import torch
+from perception_sim.rendering import open_renderer
+with open_renderer("classic", 64, 48): pass
+model = torch.nn.Linear(2, 2)
+torch.optim.SGD(model.parameters(), 0.1).step()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
