@@ -50,11 +50,11 @@ class Camera:
         self.world = stack.enter_context(Partner(self.name, _WORLD, ["world", *results, *self.ros], log))
 
     @contextmanager
-    def null(self) -> Iterator[None]:
-        """A subscriber that does nothing, as long as the block lasts."""
-        with Partner("subscriber", _WORLD, ["null", *self.ros], self._folder / "null.log"):
+    def null(self) -> Iterator[Partner]:
+        """A subscriber that does nothing but tell how old images are, as long as the block lasts."""
+        with Partner("subscriber", _WORLD, ["null", *self.ros], self._folder / "null.log") as null:
             time.sleep(_FOUND_SECONDS)
-            yield
+            yield null
 
     def stream(self, wish: Stream, node: Child | None = None) -> dict[str, Any]:
         """Publish, and hear what came back.

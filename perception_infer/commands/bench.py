@@ -89,6 +89,8 @@ def print_table(result: dict[str, Any]) -> None:
         if "node" not in row:
             continue
         node, beside, full = row["node"], row["bare_beside_camera"], row["saturated"]
+        hop = row["message"]
+        print(f"  {'image, node to node':24}{hop['p50']:8.2f} {hop['p99']:8.2f} {row['camera_hz']:8.1f}   nothing else")
         print(
             f"  {'bare, camera beside':24}{beside['p50']:8.2f} {beside['p99']:8.2f} {beside['rate_hz']:8.1f}"
             f"   camera at {row['camera_hz']:.1f} Hz"
@@ -96,7 +98,7 @@ def print_table(result: dict[str, Any]) -> None:
         print(
             f"  {'node, end to end':24}{node['p50']:8.2f} {node['p99']:8.2f} {node['rate_hz']:8.1f}"
             f"   + {node['p50'] - beside['p50']:.2f} ms, {node['p50'] / beside['p50']:.2f} x; "
-            f"p99 {node['p99'] / beside['p99']:.2f} x"
+            f"p99 {node['p99'] / beside['p99']:.2f} x; {(node['p50'] - beside['p50']) / hop['p50']:.2f} x an image's way"
         )
         print(
             f"  {'node, saturated':24}{full['p50']:8.2f} {full['p99']:8.2f} {full['rate_hz']:8.1f}"
@@ -123,10 +125,12 @@ def _measure(
         return row
     from ..ros.bench_world import Stream
 
-    say(f"{width}x{height}: the bare session, with a camera beside it")
+    say(f"{width}x{height}: the camera alone, and the bare session with a camera beside it")
     row["camera_hz"] = params.camera_hz or min(_LATENCY_HZ, _LATENCY_SHARE * row["bare"]["rate_hz"])
     row["saturating_hz"] = _PACE * row["bare"]["rate_hz"]
-    with camera.null():
+    with camera.null() as null:
+        camera.stream(Stream(picture, row["camera_hz"], seconds))
+        row["message"] = percentiles(null.ask({}, patience)["ms"])
         for name, rate in (("bare_beside_camera", "camera_hz"), ("bare_saturated", "saturating_hz")):
             wish = Stream(picture, row[rate], seconds + 1.0)
             camera.begin(wish)

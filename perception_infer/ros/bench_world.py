@@ -2,7 +2,8 @@
 
 It reads commands as JSON, one a line, and answers each with a line of JSON (`Stream`, `Streamed`). It listens to the
 suite's own results, and to whatever else has a header and is named as ``TOPIC=TYPE``, so that another node can be
-measured by the very same process. As ``null`` it is a subscriber that does nothing with the camera's images.
+measured by the very same process. As ``null`` it is a subscriber that does nothing with the camera's images but take
+their age, and answers every line with the milliseconds of those that came since the last (``{"ms": […]}``).
 """
 
 from __future__ import annotations
@@ -134,6 +135,23 @@ def serve(world: World) -> None:
         print(json.dumps(asdict(answer)), flush=True)
 
 
+class Null:
+    """A node that takes the age of images as they arrive, from stamp to callback."""
+
+    def __init__(self, node: Node) -> None:
+        self._ages: list[float] = []
+        node.create_subscription(Image, IMAGE.name, self._on_image, qos.NEWEST)
+
+    def serve(self) -> None:
+        """Answer lines until there are no more."""
+        for _ in sys.stdin:
+            ages, self._ages = self._ages, []
+            print(json.dumps({"ms": ages}), flush=True)
+
+    def _on_image(self, message: Any) -> None:
+        self._ages.append((time.time_ns() - stamp_of(message)) / 1e6)
+
+
 def main(arguments: list[str]) -> int:
     """``null`` or ``world``, further topics, and ROS's own arguments, which begin with ``--ros-args``."""
     dds.begin()
@@ -141,10 +159,9 @@ def main(arguments: list[str]) -> int:
     role, others, ros = arguments[0], [other_topic(word) for word in arguments[1:begin]], arguments[begin:]
     rclpy.init(args=ros)
     node = Node(f"bench_{role}")
-    work: Callable[[], Any]
+    work: Callable[[], None]
     if role == "null":
-        node.create_subscription(Image, IMAGE.name, lambda _: None, qos.NEWEST)
-        work = sys.stdin.read
+        work = Null(node).serve
     else:
         world = World(node, others)
         work = lambda: serve(world)  # noqa: E731

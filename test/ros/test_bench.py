@@ -26,6 +26,7 @@ def test_figures_of_session_predictor_and_node(tmp_path: Path, capsys: pytest.Ca
     (row,) = result["sizes"]
     assert (result["model"], result["backend"]) == ("rectangles v1", "onnxruntime fp32")
     assert (row["width"], row["height"]) == (320, 240)
+    assert 0 < row["message"]["p50"] <= row["message"]["p99"] < 1000
     for name in ("bare", "predictor", "bare_beside_camera", "bare_saturated", "node", "saturated"):
         assert 0 < row[name]["p50"] <= row[name]["p99"] < 5000
         assert row[name]["rate_hz"] > 0
