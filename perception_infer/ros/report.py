@@ -44,24 +44,7 @@ def diagnostics(
         problems: what else is wrong, for people.
     """
     status = server or _NO_MODEL
-    serving = f"{status.name} v{status.version}"
-    if not status.version:
-        message = f"waiting for model '{model}'" if server else state
-    else:
-        message = f"serving {serving}" if state == "active" else f"{state}, {serving} loaded"
-        message += "" if status.signer else ", not signed"
-    if status.loading:
-        message += ", loading its successor" if status.version else ", loading"
-    if status.waits:
-        message += f", waiting for the engine of {status.waits}"
-    if status.pinned:
-        message += ", pinned"
-    health: Health = "ok" if state != "active" or status.version > 0 else "warn"
-    if failure and state == "unconfigured":
-        health, message = "error", failure
-    if problems:
-        health = "warn" if health == "ok" else health
-        message = "; ".join([message, *problems])
+    health, message = _health(state, model, server, failure, problems)
     values = {
         "state": state,
         "serving_name": status.name,
@@ -95,3 +78,29 @@ def diagnostics(
         "rate_hz": times.node.rate(),
     }
     return health, message, values
+
+
+def _health(
+    state: str, model: str, server: ServerStatus | None, failure: str, problems: Sequence[str]
+) -> tuple[Health, str]:
+    """How the node is, and a line for people; arguments as of `diagnostics`."""
+    status = server or _NO_MODEL
+    serving = f"{status.name} v{status.version}"
+    if not status.version:
+        message = f"waiting for model '{model}'" if server else state
+    else:
+        message = f"serving {serving}" if state == "active" else f"{state}, {serving} loaded"
+        message += "" if status.signer else ", not signed"
+    if status.loading:
+        message += ", loading its successor" if status.version else ", loading"
+    if status.waits:
+        message += f", waiting for the engine of {status.waits}"
+    if status.pinned:
+        message += ", pinned"
+    health: Health = "ok" if state != "active" or status.version > 0 else "warn"
+    if failure and state == "unconfigured":
+        health, message = "error", failure
+    if problems:
+        health = "warn" if health == "ok" else health
+        message = "; ".join([message, *problems])
+    return health, message

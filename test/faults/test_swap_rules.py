@@ -13,7 +13,7 @@ import pytest
 from bundles import write_detector
 from hostility import accepted, relist, served
 from matrix import Fault, zero
-from servers import PICTURE, Bench, ask, at_rest, version
+from servers import PICTURE, Bench, at_rest, version
 from swapping import SWAPS, regraph, startled, startling
 from waiting import until
 
@@ -106,12 +106,7 @@ def candidate(bench: Bench, value: float, **rules: Any) -> ModelServer:
     """A server of version 1 with a version 2 at hand that has other scores where there is white."""
     bench.write(2)
     regraph(bench.root / "rectangles" / "2", lambda graph: startled(graph, "scores", value))
-    server = bench.server(**rules)
-    server.load_first(1)
-    ask(server)
-    server.announce(bench.announcement(2))
-    at_rest(server, loads=2)
-    return server
+    return bench.succeeding(**rules)
 
 
 @pytest.mark.fault(

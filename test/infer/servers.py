@@ -82,11 +82,18 @@ class Bench:
         self.servers.append(server)
         return server
 
-    def serving(self, number: int) -> ModelServer:
+    def serving(self, number: int, **rules: Any) -> ModelServer:
         """A server of which a frame was answered by this version."""
-        server = self.server()
+        server = self.server(**rules)
         server.load_first(number)
         ask(server)
+        return server
+
+    def succeeding(self, **rules: Any) -> ModelServer:
+        """A server of which version 1 answered a frame, and that has loaded version 2."""
+        server = self.serving(1, **rules)
+        server.announce(self.announcement(2))
+        at_rest(server, loads=2)
         return server
 
     def hold(self, server: ModelServer, number: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from servers import PICTURE, Bench, ask, at_rest, version
+from servers import PICTURE, Bench, at_rest, version
 
 from perception_infer.contract.detections import Detections, Segmentation
 from perception_infer.evaluation.agreement import agreement
@@ -31,12 +31,7 @@ def frame(server: ModelServer, agreed: float | Exception | None = 1.0) -> int:
 
 def candidate(bench: Bench, **rules: object) -> ModelServer:
     bench.write(2)
-    server = bench.server(**rules)
-    server.load_first(1)
-    ask(server)
-    server.announce(bench.announcement(2))
-    at_rest(server, loads=2)
-    return server
+    return bench.succeeding(**rules)
 
 
 def test_it_takes_over_after_its_frames(bench: Bench) -> None:
