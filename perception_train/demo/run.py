@@ -26,7 +26,7 @@ MODULES = {
     INFER: "perception_infer.ros.infer_node",
     EVALUATE: "perception_infer.ros.evaluate_node",
     TRAIN: "perception_train.ros.train_node",
-    BARE: "perception_infer.evaluation.bare_session",
+    BARE: "perception_infer.benchmark.bare_session",
 }
 STAGES = [
     "training images",
